@@ -1,1 +1,43 @@
-pub mod x {}
+//! Capillary's event notifications, received without loss and published enriched.
+//!
+//! The way of an event through this crate, top to bottom; each line names the module that does it.
+//!
+//! ```text
+//! receiver   gateway      API Gateway's event in, its answer out
+//!            receive      authenticate, claim, enqueue
+//!             ├ auth      the configured headers against the secret
+//!             ├ event     unwrapped, identified, named
+//!             ├ ledger    what a claim or a row means
+//!             ├ message   the body as SQS takes it
+//!             └ disposition  what the sender is told: the only place that knows a status
+//!
+//! enricher   batch        Lambda's SQS event in, its answer out
+//!            enrich       a batch: read the ledger, fetch, store, publish, mark
+//!             ├ routes    which entities stand behind which event
+//!             ├ entity    what they are, and what a call for one may come to
+//!             ├ cloud_event  what is published
+//!             └ backoff   when what failed is tried again
+//! ```
+//!
+//! Both see the world through [`ports`]; [`aws`] and [`capillary`] are the adapters. [`config`] alone reads the environment.
+
+pub mod auth;
+pub mod aws;
+pub mod backoff;
+pub mod batch;
+pub mod capillary;
+pub mod clock;
+pub mod cloud_event;
+pub mod config;
+pub mod disposition;
+pub mod enrich;
+pub mod entity;
+pub mod event;
+pub mod gateway;
+pub mod ledger;
+pub mod logging;
+pub mod message;
+pub mod ports;
+pub mod receive;
+pub mod routes;
+pub mod secret;

@@ -1,1 +1,44 @@
-fn main() {}
+//! The enricher: turns messages of the events queue into enriched events on the bus.
+
+use aws_lambda_events::sqs::SqsEvent;
+use capillary_events::{
+    aws::{self, bus::EventBus, ledger::EventsTable, queue::Queue, secrets::Secret},
+    batch,
+    capillary::client::CapillaryClient,
+    clock::SystemClock,
+    config::{EnricherConfig, ProcessEnvironment},
+    enrich::{Enricher, Limits, Turnstile},
+    logging,
+    ports::Clock,
+};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    logging::start();
+    let config = EnricherConfig::read(&ProcessEnvironment).inspect_err(|error| tracing::error!(%error, "configuration"))?;
+    let aws = aws::config(aws::ENRICHER_LIMITS).await;
+    let enricher = Enricher {
+        ledger: EventsTable::new(&aws, config.common.events_table),
+        bus: EventBus::new(&aws, config.event_bus_name),
+        dead_letters: Queue::new(&aws, config.common.dead_letter_queue_url),
+        redelivery: Queue::new(&aws, config.common.events_queue_url),
+        turnstile: Turnstile::new(config.capillary.max_concurrency),
+        entities: CapillaryClient::new(config.capillary, Secret::new(&aws, config.capillary_secret_id), SystemClock),
+        clock: SystemClock,
+        limits: Limits {
+            event_ttl: config.common.event_ttl,
+            max_attempts: config.max_attempts,
+            max_entry_bytes: config.max_entry_bytes,
+            max_entities: config.max_entities,
+        },
+    };
+    let enricher = &enricher;
+    run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
+        let time_left = batch::time_left(event.context.deadline, SystemClock.now_ms());
+        Ok::<_, Error>(batch::response(
+            enricher.enrich(batch::messages(event.payload), time_left).await,
+        ))
+    }))
+    .await
+}

@@ -1,0 +1,162 @@
+//! The two queues in SQS, and the attributes of the messages in them.
+
+use aws_config::SdkConfig;
+use aws_sdk_sqs::{
+    Client,
+    types::{
+        ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue, MessageSystemAttributeNameForSends,
+        MessageSystemAttributeValue,
+    },
+};
+use futures_util::future::join_all;
+
+use super::port_error;
+use crate::{
+    ledger::Identity,
+    message::{DeadLetter, FORMAT_VERSION, Message},
+    ports::{DeadLetterQueue, EventsQueue, PortError, Redelivery},
+};
+
+/// The most entries in one batch call.
+const MAX_BATCH: usize = 10;
+
+/// A queue in SQS.
+#[derive(Clone)]
+pub struct Queue {
+    client: Client,
+    url: String,
+}
+
+impl Queue {
+    /// The queue at this URL.
+    pub fn new(config: &SdkConfig, url: String) -> Self {
+        Self {
+            client: Client::new(config),
+            url,
+        }
+    }
+}
+
+/// Message attributes under construction; what has no value gets none, since SQS refuses empty ones.
+#[derive(Default)]
+struct Attributes(Vec<(&'static str, MessageAttributeValue)>);
+
+impl Attributes {
+    fn text(mut self, name: &'static str, value: Option<&str>) -> Self {
+        self.push(name, "String", value);
+        self
+    }
+
+    fn number(mut self, name: &'static str, value: Option<i64>) -> Self {
+        self.push(name, "Number", value.map(|value| value.to_string()).as_deref());
+        self
+    }
+
+    fn identity(self, identity: Option<&Identity>) -> Self {
+        self.text("eventId", identity.map(|identity| identity.key.as_str()))
+            .text("eventName", identity.and_then(|identity| identity.event_name.as_deref()))
+            .number("orgId", identity.and_then(|identity| identity.org_id))
+    }
+
+    fn push(&mut self, name: &'static str, data_type: &str, value: Option<&str>) {
+        let value = value.filter(|value| !value.is_empty());
+        let built = value.and_then(|value| {
+            MessageAttributeValue::builder()
+                .data_type(data_type)
+                .string_value(value)
+                .build()
+                .ok()
+        });
+        self.0.extend(built.map(|attribute| (name, attribute)));
+    }
+}
+
+impl EventsQueue for Queue {
+    async fn send(&self, message: &Message) -> Result<(), PortError> {
+        let attributes = Attributes::default()
+            .number("v", Some(FORMAT_VERSION))
+            .identity(Some(&message.identity))
+            .number("receivedAt", Some(message.identity.received_at_ms))
+            .text("contentEncoding", message.body.encoding.as_str());
+        let mut request = self
+            .client
+            .send_message()
+            .queue_url(&self.url)
+            .message_body(&message.body.text);
+        for (name, value) in attributes.0 {
+            request = request.message_attributes(name, value);
+        }
+        let trace = message.trace.as_ref();
+        let trace = trace.and_then(|trace| {
+            MessageSystemAttributeValue::builder()
+                .data_type("String")
+                .string_value(trace.as_str())
+                .build()
+                .ok()
+        });
+        if let Some(trace) = trace {
+            request = request.message_system_attributes(MessageSystemAttributeNameForSends::AwsTraceHeader, trace);
+        }
+        request
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| port_error("SQS.SendMessage", &error))
+    }
+}
+
+impl DeadLetterQueue for Queue {
+    async fn send(&self, letter: &DeadLetter) -> Result<(), PortError> {
+        let attributes = Attributes::default()
+            .number("v", Some(FORMAT_VERSION))
+            .identity(letter.identity.as_ref())
+            .number("receivedAt", Some(letter.received_at_ms))
+            .text("contentEncoding", letter.body.encoding.as_str())
+            .text("reason", Some(letter.reason.as_str()))
+            .text("detail", Some(&letter.detail));
+        let mut request = self
+            .client
+            .send_message()
+            .queue_url(&self.url)
+            .message_body(&letter.body.text);
+        for (name, value) in attributes.0 {
+            request = request.message_attributes(name, value);
+        }
+        request
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| port_error("SQS.SendMessage to the dead-letter queue", &error))
+    }
+}
+
+impl Redelivery for Queue {
+    async fn delay(&self, messages: &[(String, u32)]) -> Result<(), PortError> {
+        let calls = messages.chunks(MAX_BATCH).map(|batch| {
+            let entries = batch.iter().enumerate().filter_map(|(position, (receipt_handle, seconds))| {
+                ChangeMessageVisibilityBatchRequestEntry::builder()
+                    .id(position.to_string())
+                    .receipt_handle(receipt_handle)
+                    .visibility_timeout(i32::try_from(*seconds).unwrap_or(i32::MAX))
+                    .build()
+                    .ok()
+            });
+            self.client
+                .change_message_visibility_batch()
+                .queue_url(&self.url)
+                .set_entries(Some(entries.collect()))
+                .send()
+        });
+        const CALL: &str = "SQS.ChangeMessageVisibilityBatch";
+        for answer in join_all(calls).await {
+            let answer = answer.map_err(|error| port_error(CALL, &error))?;
+            if let Some(failed) = answer.failed.first() {
+                return Err(PortError::Unavailable {
+                    call: CALL,
+                    cause: failed.code.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,6 @@
+//! Capillary's APIs: credentials, tokens, calls, and what their answers mean.
+
+pub mod answer;
+pub mod client;
+pub mod credentials;
+pub mod token;

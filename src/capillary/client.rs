@@ -1,0 +1,259 @@
+//! Calls for entities, within the calls a minute that one process may make.
+
+use std::{sync::OnceLock, time::Duration};
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use http::{HeaderMap, StatusCode, header};
+use reqwest::{Client, Method, RequestBuilder, Url, redirect};
+use std::num::NonZeroU32;
+
+use super::{
+    answer::{Answer, judge, retry_after_s},
+    credentials::{CredentialBook, Credentials},
+    token::{NoToken, Tokens},
+};
+use crate::{
+    config::CapillaryConfig,
+    entity::{EntityRef, FetchFailure, Fetched, Kind, Scope, Status, TransactionType},
+    ports::{Clock, Entities, SecretStore},
+    secret::CachedSecret,
+};
+
+/// For a connection to be there.
+const CONNECT_WITHIN: Duration = Duration::from_secs(3);
+/// For a whole answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// Not `Authorization`, and no `Bearer` before it (facts 4.2).
+const TOKEN_HEADER: &str = "x-cap-api-oauth-token";
+
+/// Capillary, over HTTP.
+pub struct CapillaryClient<S, K> {
+    config: CapillaryConfig,
+    secret: CachedSecret<S, K, CredentialBook>,
+    tokens: Tokens,
+    clock: K,
+    /// Made when first used: it loads the system's root certificates.
+    http: OnceLock<Option<Client>>,
+    per_minute: DefaultDirectRateLimiter,
+}
+
+/// An HTTP answer read to its end.
+struct Reply {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
+    /// A client that has called nobody yet.
+    pub fn new(config: CapillaryConfig, secret: S, clock: K) -> Self {
+        let burst = u32::try_from(config.max_concurrency)
+            .unwrap_or(u32::MAX)
+            .min(config.requests_per_minute);
+        let per_minute = |count: u32| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::per_minute(per_minute(config.requests_per_minute)).allow_burst(per_minute(burst));
+        Self {
+            config,
+            secret: CachedSecret::new(secret, clock.clone()),
+            tokens: Tokens::default(),
+            clock,
+            http: OnceLock::new(),
+            per_minute: RateLimiter::direct(quota),
+        }
+    }
+
+    async fn ask(&self, credentials: &Credentials, kind: Kind, url: &Url) -> Result<Answer, FetchFailure> {
+        let mut rejected = None;
+        loop {
+            let request = self.request(Method::GET, url)?;
+            let (request, token) = match credentials {
+                Credentials::Basic(value) => (request.header(header::AUTHORIZATION, value), None),
+                Credentials::OAuth { key, secret } => {
+                    let token = self.token(key, secret, rejected.as_deref()).await?;
+                    (request.header(TOKEN_HEADER, &*token), Some(token))
+                }
+            };
+            let reply = self.send(request).await?;
+            let answer = judge(kind, reply.status, &reply.headers, &reply.body, self.clock.now_ms());
+            match (answer, token) {
+                (Answer::Unauthorized, Some(token)) if rejected.is_none() => rejected = Some(token),
+                (Answer::Unauthorized, _) => return Err(self.refused("401").await),
+                (answer, _) => return Ok(answer),
+            }
+        }
+    }
+
+    async fn token(&self, key: &str, secret: &str, rejected: Option<&str>) -> Result<std::sync::Arc<str>, FetchFailure> {
+        let issue = async || {
+            let url = self.url(&["v3", "oauth", "token", "generate"])?;
+            let body = serde_json::json!({"key": key, "secret": secret});
+            let reply = self.send(self.request(Method::POST, &url)?.json(&body)).await?;
+            if reply.status.is_success() {
+                return Ok(reply.body);
+            }
+            Err(TokenFailure::Failed(FetchFailure {
+                scope: Scope::Api,
+                retry_after_s: retry_after_s(&reply.headers, self.clock.now_ms()),
+                cause: format!("token call: {}", reply.status.as_u16()),
+            }))
+        };
+        match self.tokens.get((key, secret), rejected, self.clock.now_ms(), issue).await {
+            Ok(token) => Ok(token),
+            Err(TokenFailure::Failed(failure)) => {
+                tracing::error!(outcome = "token_failure", cause = failure.cause, "capillary");
+                // The credentials may have been rotated since they were read.
+                self.secret.reread().await;
+                Err(failure)
+            }
+            Err(TokenFailure::NoToken) => Err(self.refused("token call: no token").await),
+        }
+    }
+
+    /// Wrong credentials: never final, since a wrong key must not publish a week of thin events.
+    async fn refused(&self, cause: &str) -> FetchFailure {
+        tracing::error!(outcome = "token_failure", cause, "capillary");
+        self.secret.reread().await;
+        FetchFailure {
+            scope: Scope::Api,
+            retry_after_s: None,
+            cause: cause.to_owned(),
+        }
+    }
+
+    fn request(&self, method: Method, url: &Url) -> Result<RequestBuilder, FetchFailure> {
+        let client = self
+            .http
+            .get_or_init(build_http)
+            .as_ref()
+            .ok_or_else(|| api_failure("HTTP client"))?;
+        // Without a content type the APIs answer 415, also to GET (facts 4.2).
+        let json = "application/json";
+        Ok(client
+            .request(method, url.clone())
+            .header(header::ACCEPT, json)
+            .header(header::CONTENT_TYPE, json))
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Reply, FetchFailure> {
+        self.per_minute.until_ready().await;
+        // An error's own text has the URL in it.
+        let failure = |error: reqwest::Error| {
+            api_failure(if error.is_timeout() {
+                "timeout"
+            } else if error.is_connect() {
+                "connection"
+            } else {
+                "torn answer"
+            })
+        };
+        let response = request.send().await.map_err(failure)?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.bytes().await.map_err(failure)?.to_vec();
+        Ok(Reply { status, headers, body })
+    }
+
+    fn url(&self, path: &[&str]) -> Result<Url, FetchFailure> {
+        let mut url = Url::parse(&self.config.base_url).map_err(|_| api_failure("base URL"))?;
+        url.path_segments_mut()
+            .map_err(|()| api_failure("base URL"))?
+            .pop_if_empty()
+            .extend(path);
+        Ok(url)
+    }
+
+    fn entity_url(&self, entity: &EntityRef, transaction_type: Option<TransactionType>) -> Result<Url, FetchFailure> {
+        let mut url = match entity.kind {
+            Kind::Customer => self.url(&["v2", "customers", &entity.id])?,
+            Kind::Transaction => self.url(&["v2", "transactions", &entity.id])?,
+        };
+        if entity.kind == Kind::Customer {
+            url.query_pairs_mut().append_pair("source", &self.config.customer_source);
+            if !self.config.customer_embed.is_empty() {
+                url.query_pairs_mut().append_pair("embed", &self.config.customer_embed);
+            }
+        }
+        if let Some(transaction_type) = transaction_type {
+            url.query_pairs_mut().append_pair("type", transaction_type.as_str());
+        }
+        Ok(url)
+    }
+}
+
+impl<S: SecretStore, K: Clock + Clone> Entities for CapillaryClient<S, K> {
+    async fn fetch(&self, org_id: Option<i64>, entity: &EntityRef) -> Result<Fetched, FetchFailure> {
+        let book = self
+            .secret
+            .current()
+            .await
+            .ok_or_else(|| api_failure("no credentials: fill the secret"))?;
+        let fetched = |status, survivor_id, body| Fetched {
+            status,
+            survivor_id,
+            body,
+            fetched_at_ms: self.clock.now_ms(),
+        };
+        let Some(credentials) = book.for_org(org_id) else {
+            return Ok(fetched(Status::Forbidden, None, None));
+        };
+        let mut types: Vec<Option<TransactionType>> = entity.types.iter().copied().map(Some).collect();
+        if types.is_empty() {
+            types.push(None);
+        }
+        let mut outcome = Status::NotFound;
+        for transaction_type in types {
+            let url = self.entity_url(entity, transaction_type)?;
+            match self.ask(&credentials, entity.kind, &url).await? {
+                Answer::Found { id, body } => {
+                    return Ok(fetched(Status::Found, Some(id).filter(|id| *id != entity.id), Some(body)));
+                }
+                Answer::Final(Status::NotFound) => {}
+                Answer::Final(status) => {
+                    outcome = status;
+                    break;
+                }
+                Answer::Later(failure) => return Err(failure),
+                Answer::Unauthorized => return Err(api_failure("401")),
+            }
+        }
+        Ok(fetched(outcome, None, None))
+    }
+}
+
+enum TokenFailure {
+    Failed(FetchFailure),
+    NoToken,
+}
+
+impl From<NoToken> for TokenFailure {
+    fn from(_: NoToken) -> Self {
+        Self::NoToken
+    }
+}
+
+impl From<FetchFailure> for TokenFailure {
+    fn from(failure: FetchFailure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+fn api_failure(cause: &str) -> FetchFailure {
+    FetchFailure {
+        scope: Scope::Api,
+        retry_after_s: None,
+        cause: cause.to_owned(),
+    }
+}
+
+/// Redirects are not followed: the token would go along.
+fn build_http() -> Option<Client> {
+    // Another part of the process may have installed it already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let built = Client::builder()
+        .connect_timeout(CONNECT_WITHIN)
+        .timeout(ANSWER_WITHIN)
+        .redirect(redirect::Policy::none())
+        .build();
+    built
+        .inspect_err(|_| tracing::error!(outcome = "no_http_client", "capillary"))
+        .ok()
+}

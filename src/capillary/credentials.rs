@@ -1,0 +1,129 @@
+//! The secret with the API credentials: `{"key","secret"}` for OAuth, `{"username","password"}` for Basic, or
+//! `{"orgs": {"100737": {…}}, "default": {…}}` where they differ by org.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use md5::{Digest, Md5};
+use serde::Deserialize;
+
+use crate::{event::hex, secret::Meaning};
+
+/// Credentials for one org, or for all. They do not print.
+#[derive(PartialEq, Eq)]
+pub enum Credentials {
+    /// OAuth client credentials, for the token call.
+    OAuth {
+        /// The client's key.
+        key: String,
+        /// Its secret.
+        secret: String,
+    },
+    /// The finished value of an `Authorization` header.
+    Basic(String),
+}
+
+/// Who is asked for an event of which org.
+pub struct CredentialBook {
+    orgs: BTreeMap<i64, Arc<Credentials>>,
+    default: Option<Arc<Credentials>>,
+}
+
+impl CredentialBook {
+    /// The credentials for an org.
+    pub fn for_org(&self, org_id: Option<i64>) -> Option<Arc<Credentials>> {
+        let own = org_id.and_then(|org| self.orgs.get(&org));
+        own.or(self.default.as_ref()).cloned()
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    OAuth { key: String, secret: String },
+    Basic { username: String, password: String },
+}
+
+#[derive(Deserialize)]
+struct WrittenBook {
+    orgs: BTreeMap<i64, Written>,
+    default: Option<Written>,
+}
+
+impl From<Written> for Arc<Credentials> {
+    fn from(written: Written) -> Self {
+        Self::new(match written {
+            Written::OAuth { key, secret } => Credentials::OAuth { key, secret },
+            // The password goes as its MD5 in lower-case hexadecimal digits (facts 4.2).
+            Written::Basic { username, password } => {
+                let digest = hex(Md5::digest(password).iter());
+                Credentials::Basic(format!("Basic {}", BASE64_STANDARD.encode(format!("{username}:{digest}"))))
+            }
+        })
+    }
+}
+
+impl Meaning for CredentialBook {
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        if let Ok(written) = serde_json::from_str::<WrittenBook>(text) {
+            let orgs: BTreeMap<_, _> = written.orgs.into_iter().map(|(org, written)| (org, written.into())).collect();
+            let default = written.default.map(Into::into);
+            return if orgs.is_empty() && default.is_none() {
+                Err("the API secret names no credentials")
+            } else {
+                Ok(Self { orgs, default })
+            };
+        }
+        match serde_json::from_str::<Written>(text) {
+            Ok(written) => Ok(Self {
+                orgs: BTreeMap::new(),
+                default: Some(written.into()),
+            }),
+            Err(_) => Err(
+                "the API secret is of none of the forms {\"key\",\"secret\"}, {\"username\",\"password\"}, {\"orgs\",\"default\"}",
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn basic_sends_the_passwords_md5() {
+        let book = CredentialBook::parse(r#"{"username":"till.1","password":"secret"}"#).unwrap();
+        let expected = BASE64_STANDARD.encode("till.1:5ebe2294ecd0e0f08eab7690d2a6ee69");
+        assert!(matches!(&*book.for_org(None).unwrap(), Credentials::Basic(value) if *value == format!("Basic {expected}")));
+    }
+
+    #[test]
+    fn an_org_has_its_own_credentials_or_the_default() {
+        let book =
+            CredentialBook::parse(r#"{"orgs":{"7":{"key":"seven","secret":"s"}},"default":{"key":"all","secret":"s"}}"#).unwrap();
+        let key = |org| match &*book.for_org(org).unwrap() {
+            Credentials::OAuth { key, .. } => key.clone(),
+            Credentials::Basic(_) => unreachable!("none is written"),
+        };
+        assert_eq!(
+            (key(Some(7)), key(Some(8)), key(None)),
+            ("seven".into(), "all".into(), "all".into())
+        );
+        let only = CredentialBook::parse(r#"{"orgs":{"7":{"key":"seven","secret":"s"}}}"#).unwrap();
+        assert!(only.for_org(Some(8)).is_none());
+    }
+
+    #[test]
+    fn a_secret_not_yet_filled_is_none() {
+        for text in [
+            "",
+            "{}",
+            "null",
+            r#"{"orgs":{}}"#,
+            r#"{"key":"k"}"#,
+            r#"{"username":"u","secret":"s"}"#,
+        ] {
+            assert!(CredentialBook::parse(text).is_err(), "{text}");
+        }
+    }
+}

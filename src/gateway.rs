@@ -1,0 +1,231 @@
+//! From API Gateway's event to a delivery, and from a disposition to API Gateway's answer: payload 1.0 (REST APIs) and 2.0 (HTTP
+//! APIs, `cargo lambda watch`).
+//!
+//! The request is read here and not by `lambda_http`'s conversion, since that one keeps only the last of a header sent twice,
+//! refuses a whole delivery for a header without a name (which Capillary's webhooks may have, facts 3.1), and panics on some Host
+//! headers and on broken base64.
+
+use std::collections::BTreeMap;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use futures_util::FutureExt;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use lambda_http::{Body, aws_lambda_events::apigw::ApiGatewayProxyResponse};
+use serde::Deserialize;
+use std::panic::AssertUnwindSafe;
+
+use crate::{
+    disposition::Disposition,
+    message::TraceHeader,
+    ports::{Claims, Clock, DeadLetterQueue, EventsQueue, SecretStore},
+    receive::{Delivery, Receipt, Receiver},
+};
+
+/// The only path, below the stage.
+const PATH: &str = "/events";
+/// The only method.
+const METHOD: &str = "POST";
+
+/// The members of an API Gateway event that count here. All may be missing: whatever is sent gets an answer.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Request {
+    http_method: Option<String>,
+    path: Option<String>,
+    raw_path: Option<String>,
+    resource: Option<String>,
+    headers: Option<BTreeMap<String, Option<String>>>,
+    multi_value_headers: Option<BTreeMap<String, Option<Vec<String>>>>,
+    body: Option<String>,
+    is_base64_encoded: bool,
+    request_context: RequestContext,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct RequestContext {
+    stage: Option<String>,
+    http: Option<HttpContext>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct HttpContext {
+    method: Option<String>,
+}
+
+impl Request {
+    fn method(&self) -> &str {
+        let http_api = || self.request_context.http.as_ref().and_then(|http| http.method.as_deref());
+        self.http_method.as_deref().or_else(http_api).unwrap_or_default()
+    }
+
+    /// Whether the path is ours. A custom domain may put anything before it; then the resource tells that the gateway matched it.
+    fn is_for_events(&self) -> bool {
+        let path = self.raw_path.as_deref().or(self.path.as_deref()).unwrap_or_default();
+        let stage = self.request_context.stage.as_deref().unwrap_or_default();
+        let below_stage = path
+            .strip_prefix('/')
+            .and_then(|path| path.strip_prefix(stage))
+            .filter(|rest| rest.starts_with('/'));
+        let matched_below_base_path = self.resource.as_deref() == Some(PATH) && path.ends_with(PATH);
+        path == PATH || below_stage == Some(PATH) || matched_below_base_path
+    }
+
+    /// Every value of every header; a header whose name or value can be none is left out.
+    fn headers(&mut self) -> HeaderMap {
+        let single = self.headers.take().unwrap_or_default();
+        let multiple = self.multi_value_headers.take().unwrap_or_default();
+        // In payload 1.0 `headers` repeats the last value of each header of `multiValueHeaders`.
+        let repeated = |name: &str| multiple.keys().any(|known| known.eq_ignore_ascii_case(name));
+        let single: Vec<_> = single.into_iter().filter(|(name, _)| !repeated(name)).collect();
+        let all = multiple
+            .into_iter()
+            .flat_map(|(name, values)| values.unwrap_or_default().into_iter().map(move |value| (name.clone(), value)))
+            .chain(single.into_iter().filter_map(|(name, value)| Some((name, value?))));
+        let mut headers = HeaderMap::new();
+        for (name, value) in all {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+                headers.append(name, value);
+            }
+        }
+        headers
+    }
+
+    /// The bytes that were sent. Broken base64 is the gateway's doing, not the sender's; its text is at least kept.
+    fn body(&mut self) -> Vec<u8> {
+        let text = self.body.take().unwrap_or_default();
+        if self.is_base64_encoded
+            && let Ok(bytes) = BASE64_STANDARD.decode(&text)
+        {
+            return bytes;
+        }
+        text.into_bytes()
+    }
+}
+
+/// Answers one request: routes it, takes the delivery in, and writes the line of it in the log.
+pub async fn answer<C, Q, D, S, K>(
+    receiver: &Receiver<C, Q, D, S, K>,
+    mut request: Request,
+    trace: Option<&str>,
+) -> ApiGatewayProxyResponse
+where
+    C: Claims,
+    Q: EventsQueue,
+    D: DeadLetterQueue,
+    S: SecretStore,
+    K: Clock + Clone,
+{
+    let started = std::time::Instant::now();
+    let receipt = if !request.is_for_events() {
+        Receipt {
+            disposition: Disposition::NotFound,
+            identity: None,
+        }
+    } else if request.method() != METHOD {
+        Receipt {
+            disposition: Disposition::MethodNotAllowed,
+            identity: None,
+        }
+    } else {
+        let delivery = Delivery {
+            headers: request.headers(),
+            body: request.body(),
+            trace: trace.and_then(TraceHeader::parse),
+        };
+        // A panic would become a 502, which the sender may not resend.
+        AssertUnwindSafe(receiver.receive(delivery))
+            .catch_unwind()
+            .await
+            .unwrap_or(Receipt {
+                disposition: Disposition::Unavailable,
+                identity: None,
+            })
+    };
+    log(&receipt, started.elapsed());
+    response(&receipt.disposition)
+}
+
+fn response(disposition: &Disposition) -> ApiGatewayProxyResponse {
+    let (content_type, body) = disposition.body();
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if let Some(seconds) = disposition.retry_after_s() {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if *disposition == Disposition::MethodNotAllowed {
+        headers.insert(header::ALLOW, HeaderValue::from_static(METHOD));
+    }
+    let mut response = ApiGatewayProxyResponse::default();
+    response.status_code = i64::from(disposition.status().as_u16());
+    response.headers = headers;
+    response.body = Some(Body::Text(body.to_string()));
+    response
+}
+
+fn log(receipt: &Receipt, duration: std::time::Duration) {
+    let identity = receipt.identity.as_ref();
+    tracing::info!(
+        event_id = identity.map(|identity| identity.key.as_str()),
+        event_name = identity.and_then(|identity| identity.event_name.as_deref()),
+        org_id = identity.and_then(|identity| identity.org_id),
+        request_id = identity.and_then(|identity| identity.request_id.as_deref()),
+        outcome = receipt.disposition.outcome(),
+        status = receipt.disposition.status().as_u16(),
+        duration_ms = crate::logging::milliseconds(duration),
+        "delivery"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn request(event: serde_json::Value) -> Request {
+        serde_json::from_value(event).unwrap()
+    }
+
+    #[test]
+    fn a_header_sent_twice_stays_two_values() {
+        let headers = request(json!({
+            "headers": {"Authorization": "b", "accept": "x", "": ":", "bad name": "x", "null": null},
+            "multiValueHeaders": {"authorization": ["a", "b"], "": [":"], "none": null}
+        }))
+        .headers();
+        assert_eq!(headers.get_all("authorization").iter().collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(headers.len(), 3);
+    }
+
+    #[test]
+    fn our_path_is_found_below_a_stage_and_behind_a_custom_domain() {
+        for event in [
+            json!({"path": "/events"}),
+            json!({"path": "/prod/events", "requestContext": {"stage": "prod"}}),
+            json!({"rawPath": "/prod/events", "requestContext": {"stage": "prod"}}),
+            json!({"rawPath": "/events", "requestContext": {"stage": "$default"}}),
+            json!({"path": "/hooks/events", "resource": "/events", "requestContext": {"stage": "prod"}}),
+        ] {
+            assert!(request(event.clone()).is_for_events(), "{event}");
+        }
+        for event in [
+            json!({}),
+            json!({"path": "/"}),
+            json!({"path": "/events/"}),
+            json!({"path": "/other/events", "requestContext": {"stage": "prod"}}),
+            json!({"path": "/prodevents", "requestContext": {"stage": "prod"}}),
+            json!({"path": "/other", "resource": "/events"}),
+        ] {
+            assert!(!request(event.clone()).is_for_events(), "{event}");
+        }
+    }
+
+    #[test]
+    fn bodies_come_as_bytes() {
+        assert_eq!(request(json!({"body": "e30=", "isBase64Encoded": true})).body(), b"{}");
+        assert_eq!(request(json!({"body": "{}"})).body(), b"{}");
+        assert_eq!(request(json!({"body": "*", "isBase64Encoded": true})).body(), b"*");
+        assert_eq!(request(json!({"body": null})).body(), b"");
+    }
+}

@@ -1,0 +1,142 @@
+//! What the two use cases need of the world, one narrow trait a capability. The adapters are in [`crate::aws`] and
+//! [`crate::capillary`]; the doubles stand beside the tests.
+
+use std::future::Future;
+
+use crate::{
+    entity::{EntityRef, FetchFailure, Fetched},
+    ledger::{Claim, Identity, Row},
+    message::{DeadLetter, Message, Reason, TraceHeader},
+};
+
+/// Why a call did not do what it should.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PortError {
+    /// Failing, slow or throttled: it may work later. It may also have worked, with the answer lost.
+    #[error("{call} is unavailable: {cause}")]
+    Unavailable {
+        /// Which call (`DynamoDB.PutItem`).
+        call: &'static str,
+        /// An error code; never a message, since messages repeat what was sent.
+        cause: String,
+    },
+    /// The service calls the request itself invalid: no retry can heal it.
+    #[error("{call} calls the request invalid: {cause}")]
+    Invalid {
+        /// Which call.
+        call: &'static str,
+        /// An error code.
+        cause: String,
+    },
+}
+
+/// What became of a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claimed {
+    /// The row is ours, new or taken over.
+    Yes,
+    /// This row stood in the way.
+    No(Row),
+}
+
+/// The receiver's side of the ledger.
+pub trait Claims: Send + Sync {
+    /// Claims an event (W1): one conditional put, which also takes over a claim whose lease ran out and replaces a row past its expiry.
+    fn claim(&self, claim: &Claim) -> impl Future<Output = Result<Claimed, PortError>> + Send;
+}
+
+/// The receiver's side of the events queue.
+pub trait EventsQueue: Send + Sync {
+    /// Enqueues an event (W2).
+    fn send(&self, message: &Message) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// Where goes what can't be processed.
+pub trait DeadLetterQueue: Send + Sync {
+    /// Keeps it, with the reason (D1).
+    fn send(&self, letter: &DeadLetter) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// A secret, by whatever name the adapter knows.
+pub trait SecretStore: Send + Sync {
+    /// Its present text.
+    fn read(&self) -> impl Future<Output = Result<String, PortError>> + Send;
+}
+
+/// The wall clock.
+pub trait Clock: Send + Sync {
+    /// Milliseconds since 1970.
+    fn now_ms(&self) -> i64;
+}
+
+/// What became of a conditional write of the enricher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// It is in the table.
+    Yes,
+    /// A twin was first, or the row is past it.
+    Refused,
+}
+
+/// The enricher's side of the ledger.
+pub trait Ledger: Send + Sync {
+    /// The rows under these distinct keys, read consistently; keys without a row are left out.
+    fn rows(&self, keys: &[String]) -> impl Future<Output = Result<Vec<(String, Row)>, PortError>> + Send;
+
+    /// Stores the whole outgoing event (X1): allowed while no unexpired row stores one already.
+    fn store(&self, identity: &Identity, detail: &str, now_s: i64) -> impl Future<Output = Result<Written, PortError>> + Send;
+
+    /// The bus took what the row stores (P2).
+    fn published(&self, key: &str, expires_at_s: i64) -> impl Future<Output = Result<Written, PortError>> + Send;
+
+    /// The bus took an event without entities, which needs no storing: its content follows from the message alone (P2).
+    fn published_unstored(
+        &self,
+        identity: &Identity,
+        now_s: i64,
+        expires_at_s: i64,
+    ) -> impl Future<Output = Result<Written, PortError>> + Send;
+
+    /// The event is in the dead-letter queue (D2); what is stored stays stored.
+    fn failed(
+        &self,
+        identity: &Identity,
+        reason: Reason,
+        expires_at_s: i64,
+    ) -> impl Future<Output = Result<Written, PortError>> + Send;
+
+    /// Counts a failure of the event's own; the count so far, or none where there is no row to count on.
+    fn count_attempt(&self, key: &str) -> impl Future<Output = Result<Option<u32>, PortError>> + Send;
+}
+
+/// One event for the bus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The event's name, for rules to match.
+    pub detail_type: String,
+    /// The CloudEvent as JSON text.
+    pub detail: String,
+    /// The trace that it belongs to.
+    pub trace: Option<TraceHeader>,
+}
+
+/// The bus.
+pub trait Bus: Send + Sync {
+    /// The most entries that one call takes.
+    const MAX_ENTRIES: usize = 10;
+
+    /// Publishes entries (P1), in as few calls as their sizes allow: an answer each, in their order.
+    fn publish(&self, entries: &[Entry]) -> impl Future<Output = Vec<Result<(), PortError>>> + Send;
+}
+
+/// The enricher's side of the events queue.
+pub trait Redelivery: Send + Sync {
+    /// Makes messages visible again after so many seconds, each by its receipt handle. A failure costs time, nothing else.
+    fn delay(&self, messages: &[(String, u32)]) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// Capillary's APIs.
+pub trait Entities: Send + Sync {
+    /// The present state of an entity of an org.
+    fn fetch(&self, org_id: Option<i64>, entity: &EntityRef) -> impl Future<Output = Result<Fetched, FetchFailure>> + Send;
+}
