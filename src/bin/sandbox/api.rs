@@ -1,0 +1,188 @@
+//! Capillary's paths. Sources: the public API reference, v2 and v3.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Bytes;
+use axum::extract::{Path, Query, Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::answers::{as_survivor, only_embedded, v2_error, v3_error, with_status};
+use crate::state::{Entity, Sandbox, Standing, StandingName, World};
+
+const TOKEN_PATH: &str = "/v3/oauth/token/generate";
+const TOKEN_HEADER: &str = "x-cap-api-oauth-token";
+const SOURCES: [&str; 12] = [
+    "INSTORE",
+    "WECHAT",
+    "WEB_ENGAGE",
+    "FACEBOOK",
+    "MARTJACK",
+    "TMALL",
+    "TAOBAO",
+    "JD",
+    "ECOMMERCE",
+    "WEBSITE",
+    "LINE",
+    "ALL",
+];
+
+type Parameters = Query<HashMap<String, String>>;
+
+pub(crate) fn routes() -> Router<Arc<Sandbox>> {
+    Router::new()
+        .route("/v2/customers/{id}", get(customer))
+        .route("/v2/transactions/{id}", get(transaction))
+        .route(TOKEN_PATH, post(generate_token))
+        .fallback(unknown_path)
+}
+
+/// Middleware: who asks, and in which media type. Only the token is given without credentials.
+pub(crate) async fn guard(State(sandbox): State<Arc<Sandbox>>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    if path != TOKEN_PATH && !is_authenticated(&sandbox, request.headers()) {
+        return sandbox.answers.refusal(path, 401);
+    }
+    if !is_json(request.headers()) {
+        return sandbox.answers.refusal(path, 415);
+    }
+    next.run(request).await
+}
+
+fn is_authenticated(sandbox: &Sandbox, headers: &HeaderMap) -> bool {
+    let value = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(token) = value(TOKEN_HEADER) {
+        return sandbox.world().tokens.get(token).is_some_and(|end| Instant::now() < *end);
+    }
+    value(AUTHORIZATION.as_str()).is_some_and(|given| given == sandbox.settings.basic_authorization)
+}
+
+/// Capillary wants the header on reads, too.
+fn is_json(headers: &HeaderMap) -> bool {
+    let media_type = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    media_type
+        .split(';')
+        .next()
+        .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+}
+
+#[derive(Deserialize)]
+struct Credentials {
+    key: String,
+    secret: String,
+}
+
+async fn generate_token(State(sandbox): State<Arc<Sandbox>>, body: Bytes) -> Response {
+    let settings = &sandbox.settings;
+    let known = serde_json::from_slice::<Credentials>(&body)
+        .is_ok_and(|given| given.key == settings.key && given.secret == settings.secret);
+    if !known {
+        // Neither status nor code is documented; v3 uses 400 for what the caller got wrong.
+        return with_status(400, v3_error(400, "Failed to generate token"));
+    }
+    let ttl = settings.token_ttl;
+    let token = token(ttl.as_secs());
+    let now = Instant::now();
+    let mut world = sandbox.world();
+    world.tokens.retain(|_, end| now < *end);
+    world.tokens.insert(token.clone(), now + ttl);
+    Json(json!({"data": {"accessToken": token, "ttlSeconds": ttl.as_secs()}, "errors": null})).into_response()
+}
+
+/// Looks like Capillary's: three parts, the middle one readable. There is no `org_id` in it, since the sandbox serves
+/// every org.
+fn token(ttl_seconds: u64) -> String {
+    let issued_at = u64::try_from(OffsetDateTime::now_utc().unix_timestamp()).unwrap_or_default();
+    let claims = json!({
+        "iss": "Capillary",
+        "exp": issued_at.saturating_add(ttl_seconds),
+        "jti": Uuid::new_v4().to_string(),
+        "iat": issued_at,
+        "sub": "sandbox",
+        "client_id": 77,
+        "token_use": "token_access",
+    });
+    let [head, middle, signature] = [
+        r#"{"kid":"k1","alg":"RS256"}"#.to_owned(),
+        claims.to_string(),
+        Uuid::new_v4().to_string(),
+    ]
+    .map(|part| URL_SAFE_NO_PAD.encode(part));
+    format!("{head}.{middle}.{signature}")
+}
+
+async fn customer(State(sandbox): State<Arc<Sandbox>>, Path(id): Path<String>, Query(parameters): Parameters) -> Response {
+    let Ok(id) = id.parse::<u64>() else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    match parameters.get("source").map(|source| source.to_uppercase()) {
+        None => return with_status(400, v2_error(8016, "Source is missing")),
+        Some(source) if !SOURCES.contains(&source.as_str()) => return with_status(400, v2_error(8012, "Invalid source")),
+        Some(_) => {}
+    }
+    let embed = parameters.get("embed").map(String::as_str).unwrap_or_default();
+    let answers = &sandbox.answers;
+    let world = sandbox.world();
+    let standing = standing(world.customers.get(&id));
+    let refused_with = standing.http_status.unwrap_or(200);
+    match standing.state {
+        StandingName::Found => Json(only_embedded(customer_body(&sandbox, &world, id), embed)).into_response(),
+        StandingName::Missing => with_status(refused_with, answers.customer_not_found()),
+        StandingName::Deleted => with_status(refused_with, answers.customer_deleted()),
+        StandingName::Merged => with_status(refused_with, answers.customer_merged(id)),
+        StandingName::Survivor => {
+            let survivor = customer_body(&sandbox, &world, standing.survivor.unwrap_or(id));
+            Json(as_survivor(only_embedded(survivor, embed))).into_response()
+        }
+    }
+}
+
+async fn transaction(State(sandbox): State<Arc<Sandbox>>, Path(id): Path<String>, Query(parameters): Parameters) -> Response {
+    let Ok(id) = id.parse::<u64>() else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let asked_type = parameters.get("type").map(String::as_str).unwrap_or("REGULAR");
+    let world = sandbox.world();
+    let stored = world.transactions.get(&id);
+    let standing = standing(stored);
+    let body = match stored {
+        Some(entity) => entity.body.clone(),
+        None => sandbox.answers.transaction(id, asked_type),
+    };
+    let is_of_asked_type = body.get("type").and_then(Value::as_str) == Some(asked_type);
+    if standing.state == StandingName::Found && is_of_asked_type {
+        Json(body).into_response()
+    } else {
+        with_status(standing.http_status.unwrap_or(200), sandbox.answers.transaction_not_found())
+    }
+}
+
+async fn unknown_path(State(sandbox): State<Arc<Sandbox>>, request: Request) -> Response {
+    sandbox.answers.refusal(request.uri().path(), 404)
+}
+
+fn standing(entity: Option<&Entity>) -> Standing {
+    entity.map_or(Standing::FOUND, |entity| entity.standing)
+}
+
+fn customer_body(sandbox: &Sandbox, world: &World, id: u64) -> Value {
+    world
+        .customers
+        .get(&id)
+        .map_or_else(|| sandbox.answers.customer(id), |entity| entity.body.clone())
+}

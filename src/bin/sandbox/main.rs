@@ -1,0 +1,99 @@
+//! A stand-in for Capillary's APIs, for development and tests: it answers what the enricher asks, in the shapes of the
+//! public documentation, and misbehaves when told to.
+//!
+//! It shares no code with the library, so that it cannot share its mistakes. Everything is kept in memory.
+//!
+//! ```text
+//! main        address, signals, routes
+//! settings    environment -> types
+//! connection  a listener whose connections can be cut
+//! state       all that the sandbox knows, in one struct
+//! faults      what goes wrong, and how
+//! answers     the documented bodies, filled in
+//! api         Capillary's paths: token, customers, transactions
+//! control     /sandbox/…: what tests and the demo turn
+//! ```
+
+mod answers;
+mod api;
+mod connection;
+mod control;
+mod faults;
+mod settings;
+mod state;
+
+use std::error::Error;
+use std::io::Write;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::connection::{CuttableListener, Cutter};
+use crate::settings::Settings;
+use crate::state::Sandbox;
+
+const HELP: &str = "\
+sandbox: a stand-in for Capillary's APIs, for development and tests
+
+Usage: sandbox [--help]
+
+Environment:
+  SANDBOX_ADDRESS            where to listen; loopback only (127.0.0.1:4580, port 0 takes a free one)
+  SANDBOX_KEY                OAuth key (sandbox-key)
+  SANDBOX_SECRET             OAuth secret (sandbox-secret)
+  SANDBOX_TOKEN_TTL_SECONDS  life of a token (300)
+  Basic authentication: user sandbox-user, password sandbox-password (sent as its MD5 in hex)
+
+Capillary's paths:
+  POST /v3/oauth/token/generate          GET /v2/customers/{id}?source=…      GET /v2/transactions/{id}?type=…
+
+Sandbox's own:
+  GET, PUT /sandbox/customers/{id}       the entity; PUT takes a JSON merge patch (RFC 7396)
+  PUT /sandbox/customers/{id}/state      {\"state\": \"found|missing|deleted|merged|survivor\", \"survivor\": <id>, \"httpStatus\": 404}
+  GET, PUT /sandbox/transactions/{id}    likewise
+  PUT /sandbox/transactions/{id}/state   {\"state\": \"found|missing\"}
+  PUT, DELETE /sandbox/faults            [{\"path\": \"/v2/customers\", \"kind\": \"slow|status|torn|html|unauthorized|hang|reset\",
+                                           \"status\": 429, \"delayMs\": 2000, \"retryAfter\": \"3\", \"times\": 2}]
+  GET, DELETE /sandbox/calls             what was asked, and how it was answered
+  POST /sandbox/reset                    forgets entities, faults and calls; tokens stay
+  GET /sandbox/health
+";
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    match arguments.next().as_deref() {
+        None => serve(Settings::from_environment()?).await,
+        Some("--help" | "-h") => Ok(std::io::stdout().write_all(HELP.as_bytes())?),
+        Some(other) => Err(format!("unknown argument {other:?}; try --help").into()),
+    }
+}
+
+async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
+    let listener = TcpListener::bind(settings.address).await?;
+    writeln!(std::io::stdout(), "sandbox listens on http://{}", listener.local_addr()?)?;
+    let application = routes(Arc::new(Sandbox::new(settings)?));
+    let server = axum::serve(
+        CuttableListener::new(listener),
+        application.into_make_service_with_connect_info::<Cutter>(),
+    );
+    let mut terminate = signal(SignalKind::terminate())?;
+    // No waiting for open requests: some of them hang on purpose.
+    tokio::select! {
+        ended = server => Ok(ended?),
+        _ = terminate.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+    }
+}
+
+/// Faults and the list of calls concern Capillary's paths only: the control paths must work whatever is broken.
+fn routes(sandbox: Arc<Sandbox>) -> Router {
+    let capillary = api::routes()
+        .layer(from_fn_with_state(Arc::clone(&sandbox), api::guard))
+        .layer(from_fn_with_state(Arc::clone(&sandbox), faults::apply))
+        .layer(from_fn_with_state(Arc::clone(&sandbox), state::record_call));
+    control::routes().merge(capillary).with_state(sandbox)
+}

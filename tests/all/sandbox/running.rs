@@ -1,0 +1,138 @@
+//! A sandbox that runs for one test, and the ways to talk to it.
+
+use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::{Client, Method, RequestBuilder, Response};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+const TOKEN_HEADER: &str = "X-CAP-API-OAUTH-TOKEN";
+/// The MD5 of `sandbox-password`, worked out by another program.
+const PASSWORD_MD5: &str = "911b7bf55b7b03cdfe2af9d1e68e4897";
+
+/// A sandbox of one's own on a free port; it ends with the test.
+pub(super) struct TestSandbox {
+    process: Child,
+    url: String,
+    client: Client,
+}
+
+impl TestSandbox {
+    pub(super) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    pub(super) async fn start_with(environment: &[(&str, &str)]) -> Self {
+        // No TLS is spoken here, but the client wants a provider when it is built. A second install changes nothing.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut command = executable();
+        command
+            .env("SANDBOX_ADDRESS", "127.0.0.1:0")
+            .envs(environment.iter().copied());
+        let mut process = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap())
+            .read_line(&mut line)
+            .await
+            .unwrap();
+        let url = line.split_whitespace().last().unwrap_or_default().to_owned();
+        assert!(url.starts_with("http://127.0.0.1:"), "said: {line:?}");
+        Self {
+            process,
+            url,
+            client: Client::builder().no_proxy().build().unwrap(),
+        }
+    }
+
+    /// As bare as it can be.
+    pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url))
+    }
+
+    /// Asks Capillary's API as it wants to be asked.
+    pub(super) fn asked(&self, path: &str) -> RequestBuilder {
+        let request = self.request(Method::GET, path).header("authorization", basic_authorization());
+        request.header("content-type", "application/json")
+    }
+
+    pub(super) fn customer(&self, id: u64) -> RequestBuilder {
+        self.asked(&format!("/v2/customers/{id}?source=INSTORE"))
+    }
+
+    pub(super) async fn customer_body(&self, id: u64) -> Value {
+        self.customer(id).send().await.unwrap().json().await.unwrap()
+    }
+
+    pub(super) async fn with_token(&self, token: &str) -> Response {
+        let request = self
+            .request(Method::GET, "/v2/customers/1?source=INSTORE")
+            .header(TOKEN_HEADER, token);
+        request.header("content-type", "application/json").send().await.unwrap()
+    }
+
+    pub(super) async fn token_answer(&self, key: &str, secret: &str) -> Value {
+        let request = self
+            .request(Method::POST, "/v3/oauth/token/generate")
+            .json(&json!({"key": key, "secret": secret}));
+        request.send().await.unwrap().json().await.unwrap()
+    }
+
+    /// A control path that must succeed; its body, or null where there is none.
+    pub(super) async fn control(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+        let mut request = self.request(method, path);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let response = request.send().await.unwrap();
+        assert!(response.status().is_success(), "{path}: {}", response.status());
+        serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or_default()
+    }
+
+    pub(super) async fn stand(&self, path: &str, standing: Value) {
+        self.control(Method::PUT, path, Some(standing)).await;
+    }
+
+    pub(super) async fn faults(&self, faults: Value) {
+        self.control(Method::PUT, "/sandbox/faults", Some(faults)).await;
+    }
+
+    pub(super) async fn calls(&self) -> Value {
+        self.control(Method::GET, "/sandbox/calls", None).await
+    }
+
+    pub(super) async fn until_calls(&self, count: usize) {
+        let begun = Instant::now();
+        while self.calls().await.as_array().unwrap().len() < count {
+            assert!(begun.elapsed() < Duration::from_secs(5), "{count} calls did not come");
+        }
+    }
+
+    pub(super) async fn terminate(mut self) -> ExitStatus {
+        let id = self.process.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
+        let ended = tokio::time::timeout(Duration::from_secs(5), self.process.wait());
+        ended.await.expect("the sandbox goes on after SIGTERM").unwrap()
+    }
+}
+
+pub(super) fn executable() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sandbox"));
+    command.env_clear();
+    command
+}
+
+pub(super) fn basic_authorization() -> String {
+    format!("Basic {}", STANDARD.encode(format!("sandbox-user:{PASSWORD_MD5}")))
+}
+
+/// The code of the first error in a v2 body.
+pub(super) async fn error_code(response: Response) -> u64 {
+    let body: Value = response.json().await.unwrap();
+    body["errors"][0]["code"]
+        .as_u64()
+        .unwrap_or_else(|| panic!("no error in {body}"))
+}
