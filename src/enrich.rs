@@ -9,7 +9,7 @@ mod calls;
 mod turnstile;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     panic::AssertUnwindSafe,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
@@ -257,14 +257,15 @@ where
     /// Brings every message as far as it gets; an ending each, in their order.
     async fn work_off(&self, opened: &[Opened], time_left: Duration) -> Vec<Ending> {
         let leaders = leaders(opened);
-        let rows = match self.rows(leaders.values().copied(), opened).await {
+        let led: BTreeSet<usize> = leaders.iter().copied().collect();
+        let rows = match self.rows(&led, opened).await {
             Ok(rows) => rows,
             Err(error) => return vec![error.into(); opened.len()],
         };
         let calls = Calls::new(&self.entities, &self.turnstile);
         let patience = time_left.saturating_sub(KEPT_FOR_PUBLISHING).max(time_left / 2);
-        let mut preparing: FuturesUnordered<_> = leaders
-            .values()
+        let mut preparing: FuturesUnordered<_> = led
+            .iter()
             .filter_map(|position| {
                 let message = opened.get(*position)?;
                 let row = rows.get(&message.identity().key).cloned();
@@ -297,16 +298,11 @@ where
             }
         }
         // Copies of one event share the fate of the first.
-        let fate = |message: &Opened| {
-            leaders
-                .get(&message.incoming_key())
-                .and_then(|leader| endings.get(leader))
-                .cloned()
-        };
-        opened
+        let fate = |leader: &usize| endings.get(leader).cloned();
+        leaders
             .iter()
-            .map(|message| {
-                fate(message).unwrap_or(Ending::Back {
+            .map(|leader| {
+                fate(leader).unwrap_or(Ending::Back {
                     cause: "not reached".to_owned(),
                     retry_after_s: None,
                 })
@@ -314,9 +310,10 @@ where
             .collect()
     }
 
-    async fn rows(&self, positions: impl Iterator<Item = usize>, opened: &[Opened]) -> Result<HashMap<String, Row>, PortError> {
+    async fn rows(&self, positions: &BTreeSet<usize>, opened: &[Opened]) -> Result<HashMap<String, Row>, PortError> {
         let keys: HashSet<String> = positions
-            .filter_map(|position| Some(opened.get(position)?.identity().key))
+            .iter()
+            .filter_map(|position| Some(opened.get(*position)?.identity().key))
             .collect();
         if keys.is_empty() {
             return Ok(HashMap::new());
@@ -556,20 +553,20 @@ where
     }
 }
 
-impl Opened {
-    /// By what copies of one event in a batch are found: the key they came with, and what tells two events of one id apart.
-    fn incoming_key(&self) -> (String, String) {
-        let identity = self.identity();
-        let key = self.incoming.key.clone().unwrap_or_else(|| identity.key.clone());
-        (key, identity.fingerprint.as_str().to_owned())
-    }
+/// For each message the position of the first one of the same event.
+fn leaders(opened: &[Opened]) -> Vec<usize> {
+    let mut first = HashMap::new();
+    opened
+        .iter()
+        .enumerate()
+        .map(|(position, message)| {
+            let identity = message.identity();
+            *first
+                .entry((identity.key, identity.fingerprint.as_str().to_owned()))
+                .or_insert(position)
+        })
+        .collect()
 }
 
-/// The first message of each event in a batch, by its position.
-fn leaders(opened: &[Opened]) -> HashMap<(String, String), usize> {
-    let mut leaders = HashMap::new();
-    for (position, message) in opened.iter().enumerate() {
-        leaders.entry(message.incoming_key()).or_insert(position);
-    }
-    leaders
-}
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,378 @@
+//! Stories of single messages whose faults no real component would show on demand: panics, slowness, age, an API that is down.
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU32, Ordering},
+    sync::{Arc, MutexGuard},
+};
+
+use serde_json::{Value, value::RawValue};
+
+use super::*;
+use crate::{entity::Scope, ledger::Status as RowStatus};
+
+const NOW_MS: i64 = 1_800_000_000_000;
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// What all the doubles of one test share.
+#[derive(Clone, Default)]
+struct World(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    rows: BTreeMap<String, Row>,
+    attempts: BTreeMap<String, u32>,
+    published: Vec<Value>,
+    dead: Vec<DeadLetter>,
+    delays: Vec<(String, u32)>,
+    calls: u32,
+    in_flight: u32,
+    most_in_flight: u32,
+    api_down: bool,
+    invalid_entries: bool,
+    ledger_down: bool,
+}
+
+impl World {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn enricher(&self) -> Enricher<Self, Self, Self, Self, Self, Self> {
+        let limits = Limits {
+            event_ttl: Duration::from_secs(21 * 86_400),
+            max_attempts: 3,
+            max_entry_bytes: 262_144,
+            max_entities: 20,
+        };
+        Enricher {
+            ledger: self.clone(),
+            bus: self.clone(),
+            dead_letters: self.clone(),
+            redelivery: self.clone(),
+            entities: self.clone(),
+            clock: self.clone(),
+            limits,
+            turnstile: Turnstile::new(10),
+        }
+    }
+
+    fn published_ids(&self) -> Vec<String> {
+        self.state()
+            .published
+            .iter()
+            .map(|event| event["id"].as_str().unwrap_or_default().to_owned())
+            .collect()
+    }
+}
+
+fn down(call: &'static str) -> PortError {
+    PortError::Unavailable {
+        call,
+        cause: "down".to_owned(),
+    }
+}
+
+impl Clock for World {
+    fn now_ms(&self) -> i64 {
+        NOW_MS
+    }
+}
+
+impl Ledger for World {
+    async fn rows(&self, keys: &[String]) -> Result<Vec<(String, Row)>, PortError> {
+        let state = self.state();
+        if state.ledger_down {
+            return Err(down("rows"));
+        }
+        Ok(keys
+            .iter()
+            .filter_map(|key| Some((key.clone(), state.rows.get(key)?.clone())))
+            .collect())
+    }
+
+    async fn store(&self, identity: &Identity, detail: &str, _now_s: i64) -> Result<Written, PortError> {
+        let row = Row {
+            status: Some(RowStatus::Enriched),
+            fingerprint: Some(identity.fingerprint.as_str().to_owned()),
+            detail: Some(detail.to_owned()),
+            ..Row::default()
+        };
+        self.state().rows.insert(identity.key.clone(), row);
+        Ok(Written::Yes)
+    }
+
+    async fn published(&self, key: &str, expires_at_s: i64) -> Result<Written, PortError> {
+        let mut state = self.state();
+        let row = state.rows.entry(key.to_owned()).or_default();
+        (row.status, row.detail, row.expires_at_s) = (Some(RowStatus::Published), None, Some(expires_at_s));
+        Ok(Written::Yes)
+    }
+
+    async fn published_unstored(&self, identity: &Identity, _now_s: i64, expires_at_s: i64) -> Result<Written, PortError> {
+        self.published(&identity.key, expires_at_s).await
+    }
+
+    async fn failed(&self, identity: &Identity, _reason: Reason, _expires_at_s: i64) -> Result<Written, PortError> {
+        self.state().rows.entry(identity.key.clone()).or_default().status = Some(RowStatus::Failed);
+        Ok(Written::Yes)
+    }
+
+    async fn count_attempt(&self, key: &str) -> Result<Option<u32>, PortError> {
+        let mut state = self.state();
+        if !state.rows.contains_key(key) {
+            return Ok(None);
+        }
+        let attempts = state.attempts.entry(key.to_owned()).or_default();
+        *attempts += 1;
+        Ok(Some(*attempts))
+    }
+}
+
+impl Bus for World {
+    async fn publish(&self, entries: &[Entry]) -> Vec<Result<(), PortError>> {
+        let mut state = self.state();
+        let mut publish = |entry: &Entry| {
+            if state.invalid_entries {
+                return Err(PortError::Invalid {
+                    call: "publish",
+                    cause: "MalformedDetail".to_owned(),
+                });
+            }
+            state.published.push(serde_json::from_str(&entry.detail).unwrap());
+            Ok(())
+        };
+        entries.iter().map(&mut publish).collect()
+    }
+}
+
+impl DeadLetterQueue for World {
+    async fn send(&self, letter: &DeadLetter) -> Result<(), PortError> {
+        self.state().dead.push(letter.clone());
+        Ok(())
+    }
+}
+
+impl Redelivery for World {
+    async fn delay(&self, messages: &[(String, u32)]) -> Result<(), PortError> {
+        self.state().delays.extend_from_slice(messages);
+        Ok(())
+    }
+}
+
+/// Customer 13 makes the process panic, customer 14 never answers.
+impl Entities for World {
+    async fn fetch(&self, _org_id: Option<i64>, entity: &EntityRef) -> Result<Fetched, FetchFailure> {
+        {
+            let mut state = self.state();
+            state.calls += 1;
+            state.in_flight += 1;
+            state.most_in_flight = state.most_in_flight.max(state.in_flight);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        self.state().in_flight -= 1;
+        assert_ne!(entity.id, "13");
+        if entity.id == "14" {
+            std::future::pending::<()>().await;
+        }
+        if self.state().api_down {
+            return Err(FetchFailure {
+                scope: Scope::Api,
+                retry_after_s: Some(77),
+                cause: "503".to_owned(),
+            });
+        }
+        let body = RawValue::from_string(format!("{{\"id\":{}}}", entity.id)).unwrap();
+        Ok(Fetched {
+            status: Status::Found,
+            survivor_id: None,
+            body: Some(body),
+            fetched_at_ms: NOW_MS,
+        })
+    }
+}
+
+/// A message about a customer, with nothing but a body.
+fn about(customer: u32) -> Incoming {
+    static MESSAGES: AtomicU32 = AtomicU32::new(0);
+    let number = MESSAGES.fetch_add(1, Ordering::Relaxed);
+    Incoming {
+        message_id: format!("m{number}-{customer}"),
+        receipt_handle: format!("r{customer}"),
+        body: format!(
+            r#"{{"eventId":"e{customer}","eventName":"customerUpdated","orgId":1,"data":{{"customerIdentifiers":{{"customerId":{customer}}}}}}}"#
+        ),
+        receive_count: 1,
+        sent_at_ms: Some(NOW_MS),
+        ..Incoming::default()
+    }
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[tokio::test(start_paused = true)]
+async fn one_that_panics_one_that_is_too_slow_and_one_that_is_no_event_leave_the_others_alone() {
+    let world = World::default();
+    let not_json = Incoming {
+        body: "<html>".to_owned(),
+        ..about(0)
+    };
+    let batch = vec![about(1), about(13), about(14), not_json, about(2)];
+    let expected: Vec<String> = [&batch[1], &batch[2]].map(|message| message.message_id.clone()).into();
+    let mut failed = world.enricher().enrich(batch, MINUTE).await;
+    failed.sort();
+    assert_eq!(failed, expected);
+    assert_eq!(world.published_ids(), ["e1", "e2"]);
+    let state = world.state();
+    assert_eq!(
+        state.dead.iter().map(|letter| letter.reason).collect::<Vec<_>>(),
+        [Reason::NotJson]
+    );
+    assert_eq!(state.delays.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_panics_each_time_is_dead_lettered_and_its_row_says_so() {
+    let world = World::default();
+    world.state().rows.insert(
+        "e13".to_owned(),
+        Row {
+            status: Some(RowStatus::Received),
+            ..Row::default()
+        },
+    );
+    let enricher = world.enricher();
+    for attempt in 1..=3 {
+        let failed = enricher.enrich(vec![about(13)], MINUTE).await;
+        assert_eq!(failed.is_empty(), attempt == 3, "attempt {attempt}");
+    }
+    let state = world.state();
+    assert_eq!((state.dead.len(), state.dead[0].reason), (1, Reason::Panic));
+    assert_eq!(state.rows["e13"].status, Some(RowStatus::Failed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_bus_calls_invalid_each_time_is_dead_lettered_and_stays_stored() {
+    let world = World::default();
+    world.state().invalid_entries = true;
+    let enricher = world.enricher();
+    for _ in 0..3 {
+        enricher.enrich(vec![about(1)], MINUTE).await;
+    }
+    {
+        let mut state = world.state();
+        assert_eq!(state.dead[0].reason, Reason::InvalidEntry);
+        assert!(state.rows["e1"].detail.is_some());
+        state.invalid_entries = false;
+    }
+    // A redrive after the mend publishes what was stored, without another call.
+    let calls = world.state().calls;
+    assert!(enricher.enrich(vec![about(1)], MINUTE).await.is_empty());
+    assert_eq!(world.published_ids(), ["e1"]);
+    assert_eq!(world.state().calls, calls);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_api_costs_a_batch_one_call_and_no_attempt() {
+    let world = World::default();
+    world.state().api_down = true;
+    let enricher = world.enricher();
+    for batch in 1..=20 {
+        let failed = enricher.enrich((20..30).map(about).collect(), MINUTE).await;
+        assert_eq!((failed.len(), world.state().calls), (10, batch));
+    }
+    {
+        let mut state = world.state();
+        assert!(
+            state.delays.iter().any(|(_, delay)| *delay == 77),
+            "what the API asked for is kept"
+        );
+        assert!(state.dead.is_empty() && state.attempts.is_empty());
+        state.api_down = false;
+    }
+    assert!(enricher.enrich((20..30).map(about).collect(), MINUTE).await.is_empty());
+    assert_eq!(world.published_ids().len(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_customers_take_hardly_longer_than_one_once_the_api_is_known_to_answer() {
+    let world = World::default();
+    let enricher = world.enricher();
+    enricher.enrich(vec![about(1)], MINUTE).await;
+    let started = tokio::time::Instant::now();
+    assert!(enricher.enrich((20..30).map(about).collect(), MINUTE).await.is_empty());
+    assert!(started.elapsed() < Duration::from_millis(130), "{:?}", started.elapsed());
+    assert_eq!(world.state().most_in_flight, 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_customer_in_many_events_is_fetched_once() {
+    let world = World::default();
+    let batch = (0..5).map(|number| {
+        let message = about(7);
+        Incoming {
+            body: message.body.replace("\"e7\"", &format!("\"e7-{number}\"")),
+            ..message
+        }
+    });
+    assert!(world.enricher().enrich(batch.collect(), MINUTE).await.is_empty());
+    assert_eq!(world.published_ids().len(), 5);
+    assert_eq!(world.state().calls, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn copies_of_a_message_in_one_batch_are_one_event() {
+    let world = World::default();
+    assert!(
+        world
+            .enricher()
+            .enrich(vec![about(1), about(1), about(1)], MINUTE)
+            .await
+            .is_empty()
+    );
+    assert_eq!(world.published_ids(), ["e1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_events_that_bear_one_id_are_both_published() {
+    let world = World::default();
+    let other = Incoming {
+        body: r#"{"eventId":"e1","eventName":"promotionCreated","orgId":1}"#.to_owned(),
+        ..about(1)
+    };
+    let enricher = world.enricher();
+    assert!(enricher.enrich(vec![about(1)], MINUTE).await.is_empty());
+    assert!(enricher.enrich(vec![other], MINUTE).await.is_empty());
+    let ids = world.published_ids();
+    assert_eq!((ids.len(), ids[0].as_str(), ids[1].starts_with("e1~")), (2, "e1", true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waited_twelve_days_is_dead_lettered_only_if_it_would_have_to_wait_on() {
+    let world = World::default();
+    let old = |customer| Incoming {
+        sent_at_ms: Some(NOW_MS - 12 * DAY_MS - 1),
+        ..about(customer)
+    };
+    let enricher = world.enricher();
+    assert!(enricher.enrich(vec![old(1)], MINUTE).await.is_empty());
+    assert_eq!(world.published_ids(), ["e1"]);
+    world.state().api_down = true;
+    assert!(enricher.enrich(vec![old(2)], MINUTE).await.is_empty());
+    assert_eq!(enricher.enrich(vec![about(3)], MINUTE).await.len(), 1);
+    let state = world.state();
+    assert_eq!(
+        state.dead.iter().map(|letter| letter.reason).collect::<Vec<_>>(),
+        [Reason::TooOld]
+    );
+    assert_eq!(state.rows["e2"].status, Some(RowStatus::Failed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_ledger_is_down_nothing_is_fetched_and_nothing_published() {
+    let world = World::default();
+    world.state().ledger_down = true;
+    assert_eq!(world.enricher().enrich(vec![about(1), about(2)], MINUTE).await.len(), 2);
+    assert!(world.published_ids().is_empty());
+    assert_eq!(world.state().calls, 0);
+}
