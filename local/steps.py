@@ -1,7 +1,13 @@
-"""Steps that say what they do: one line each, the long output in a log, its end shown when something fails."""
+"""Steps that say what they do: one line each, the long output in a log, its end shown when something fails.
+
+For the Makefile: `steps.py [--show REGEX] LOG_NAME "what it does" -- command …`; lines of the log that match are shown.
+"""
 
 from __future__ import annotations
 
+import argparse
+import os
+import re
 import subprocess
 import sys
 import time
@@ -69,3 +75,36 @@ def fail(message: str) -> int:
     """Tells the user what went wrong."""
     print(f"\nerror: {message}", file=sys.stderr, flush=True)
     return 1
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--show", type=re.compile)
+    parser.add_argument("log_name")
+    parser.add_argument("what")
+    parser.add_argument("command", nargs=argparse.REMAINDER)
+    options = parser.parse_args(arguments)
+    command = options.command[1:] if options.command[:1] == ["--"] else options.command
+    try:
+        with step(f"{options.what} (log: .local/{options.log_name}.log)"):
+            run_logged(command, options.log_name, os.environ)
+    except StepFailed as failed:
+        return fail(str(failed))
+    except OSError as error:
+        return fail(f"{command[0]}: {error.strerror}")
+    finally:
+        show_matching(options.show, LOCAL / f"{options.log_name}.log")
+    return 0
+
+
+def show_matching(wanted: re.Pattern[str] | None, log: Path) -> None:
+    """Repeats the lines of a log that are worth it, such as the counts of tests."""
+    if wanted is None or not log.exists():
+        return
+    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+        if wanted.search(line):
+            print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
