@@ -232,7 +232,7 @@ def legend(stack: dict[str, Any], is_kept: bool) -> str:
     curl -i {headers} \\
       -d '{{"eventName":"customerUpdated","eventId":"my-1","orgId":1,"data":{{"customerIdentifiers":{{"customerId":42}}}}}}' \\
       {stack['eventsUrl']}
-  a customer that is gone, then another event of his
+  a customer that is gone, then another event of it
     curl -X PUT -H 'content-type: application/json' -d '{{"state":"deleted"}}' {sandbox}/sandbox/customers/42/state
   Capillary down, then up again: events wait, none is lost
     curl -X PUT -H 'content-type: application/json' -d '[{{"path":"/v2","kind":"status","status":503}}]' {sandbox}/sandbox/faults
