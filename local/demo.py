@@ -131,7 +131,8 @@ class Demo:
 
     def follow(self, deliveries: list[Delivery]) -> None:
         """Waits until the events of the deliveries are on the bus and marked so in the ledger."""
-        waiting = [delivery for delivery in deliveries if delivery.is_published and delivery.event_id]
+        # What was not accepted now will not come; the table says so.
+        waiting = [delivery for delivery in deliveries if delivery.is_published and delivery.seen_answer.get("status") == "accepted"]
         wait_until(lambda: self.see_bus(waiting), lambda: all(delivery.seen_on_bus for delivery in waiting))
         wait_until(lambda: self.see_ledger(waiting), lambda: all(delivery.seen_ledger == "PUBLISHED" for delivery in waiting))
 
@@ -146,8 +147,8 @@ class Demo:
             self.sqs.delete_message(QueueUrl=self.bus_queue, ReceiptHandle=message["ReceiptHandle"])
 
     def see_ledger(self, deliveries: list[Delivery]) -> None:
-        """Reads the rows."""
-        for delivery in deliveries:
+        """Reads the rows of those that have an id."""
+        for delivery in filter(lambda delivery: delivery.event_id, deliveries):
             row = self.ledger.get_item(Key={"eventId": delivery.event_id}, ConsistentRead=True).get("Item", {})
             delivery.seen_ledger = str(row.get("status", ""))
 
@@ -252,7 +253,8 @@ def main() -> int:
     print(f"\n{table(deliveries)}")
     print(legend(stack, bool(os.environ.get("KEEP"))))
     wrong = [f"{delivery.file}: {problem}" for delivery in deliveries for problem in delivery.problems()]
-    return fail("not as it should be:\n  " + "\n  ".join(wrong)) if wrong else 0
+    log = (LOCAL / "local-aws.log").relative_to(ROOT)
+    return fail("not as it should be:\n  " + "\n  ".join(wrong) + f"\nThe functions' logs are in {log}.") if wrong else 0
 
 
 if __name__ == "__main__":
