@@ -61,6 +61,10 @@ down: ## End what `make up` started
 status: ## What of it runs
 	@$(LOCAL_PYTHON) local/stack.py status
 
+.PHONY: logs
+logs: ## What the functions have logged since `make up`
+	@$(LOCAL_PYTHON) local/stack.py logs
+
 .PHONY: demo
 demo: tools ## Deliveries all the way to the bus, as one table; KEEP=1 leaves everything running
 	@[ -n '$(KEEP)' ] || trap '$(MAKE) down' EXIT

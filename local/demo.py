@@ -240,7 +240,9 @@ def legend(stack: dict[str, Any], is_kept: bool) -> str:
     curl -X DELETE {sandbox}/sandbox/faults
   what was asked of Capillary
     curl {sandbox}/sandbox/calls
-  the functions' logs: {(LOCAL / 'local-aws.log').relative_to(ROOT)}; all addresses and names: {(LOCAL / 'stack.json').relative_to(ROOT)}
+  what the functions logged
+    make logs
+  all addresses and names are in {(LOCAL / 'stack.json').relative_to(ROOT)}
 """
 
 

@@ -1,4 +1,4 @@
-"""The whole product on this machine: `up`, `down`, `status`.
+"""The whole product on this machine: `up`, `down`, `status`, `logs`.
 
 `up` starts the local AWS and the stand-in for Capillary, builds with `sam build`, deploys with `sam deploy`, fills the
 secrets, and writes .local/stack.json, which the demo and the tests read. Every `up` begins with empty tables and queues.
@@ -131,7 +131,20 @@ def status() -> None:
         print(f"deliveries POST {read_stack_file()['eventsUrl']}")
 
 
-COMMANDS = {"up": up, "down": down, "status": status}
+def logs() -> None:
+    """Prints what both functions have logged, in the order of time."""
+    read_stack_file()
+    client = local_session().client("logs")
+    lines: list[tuple[int, str, str]] = []
+    for function in ("receiver", "enricher"):
+        pages = client.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{settings.STACK_NAME}-{function}")
+        lines += [(event["timestamp"], function, event["message"].rstrip()) for page in pages for event in page["events"]]
+    # Sorting is stable, so lines of the same millisecond stay in their function's order.
+    for _, function, message in sorted(lines, key=lambda line: line[0]):
+        print(f"{function}  {message}")
+
+
+COMMANDS = {"up": up, "down": down, "status": status, "logs": logs}
 
 
 def main(arguments: list[str]) -> int:
@@ -143,6 +156,9 @@ def main(arguments: list[str]) -> int:
         COMMANDS[arguments[0]]()
     except StepFailed as failed:
         return fail(str(failed))
+    except BrokenPipeError:
+        # Whoever read the output has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         return fail("interrupted; `make down` ends what is running")
     return 0
