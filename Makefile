@@ -1,0 +1,95 @@
+# `make help` lists the targets. Everything they install goes into this checkout: .tools, target, .aws-sam, .local.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+STACK ?= capillary-events
+SAM := .tools/sam/bin/sam
+LOCAL_PYTHON := .tools/aws/bin/python3
+STEP := $(PYTHON) local/steps.py
+# cargo-lambda finds zig through the first python3 in PATH, so SAM's own comes first.
+WITH_SAM_TOOLS := PATH="$(CURDIR)/.tools/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0
+
+.PHONY: help
+help: ## This list
+	@echo "capillary-events. Needs Rust, Python 3.11 or later, make; for demo and tests also Linux."
+	@echo
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
+		|| grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST)
+
+# ── Tools ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+.PHONY: tools
+tools: .tools/sam/.installed .tools/aws/.installed ## The SAM CLI, cargo-lambda and the local AWS, pinned, into .tools
+
+.tools/%/.installed: local/requirements-%.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo 'error: Python 3.11 or later is needed; say which one with: make PYTHON=python3.12 …' >&2; exit 1; }
+	@command -v cargo >/dev/null || { echo 'error: Rust is needed (cargo is not in PATH)' >&2; exit 1; }
+	@$(STEP) tools-$* 'tools: $*' -- $(PYTHON) local/make_venv.py .tools/$* $<
+	@touch $@
+
+# ── For an account ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+.PHONY: build
+build: tools ## Both functions as they ship (sam build, with link-time optimisation)
+	@$(WITH_SAM_TOOLS) $(STEP) build 'sam build (some minutes)' -- $(SAM) build
+
+.PHONY: deploy
+deploy: build ## Build and `sam deploy --guided` into your account
+	@$(WITH_SAM_TOOLS) $(SAM) deploy --guided
+
+.PHONY: secrets
+secrets: tools ## Fill the secrets of a deployed stack: WEBHOOK=file CAPILLARY=file [STACK=] [PROFILE=] [REGION=]
+	@$(LOCAL_PYTHON) local/fill_secrets.py --stack-name '$(STACK)' $(if $(WEBHOOK),--webhook '$(WEBHOOK)') \
+		$(if $(CAPILLARY),--capillary '$(CAPILLARY)') $(if $(PROFILE),--profile '$(PROFILE)') $(if $(REGION),--region '$(REGION)')
+
+# ── On this machine ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+.PHONY: up
+up: tools ## Local AWS, stand-in for Capillary, build, deploy; everything empty
+	@$(LOCAL_PYTHON) local/stack.py up
+
+.PHONY: down
+down: ## End what `make up` started
+	@[ ! -x $(LOCAL_PYTHON) ] || $(LOCAL_PYTHON) local/stack.py down
+
+.PHONY: status
+status: ## What of it runs
+	@$(LOCAL_PYTHON) local/stack.py status
+
+.PHONY: logs
+logs: ## What the functions have logged since `make up`
+	@$(LOCAL_PYTHON) local/stack.py logs
+
+.PHONY: demo
+demo: tools ## Deliveries all the way to the bus, as one table; KEEP=1 leaves everything running
+	@[ -n '$(KEEP)' ] || trap '$(MAKE) down' EXIT
+	$(MAKE) up
+	KEEP='$(KEEP)' $(LOCAL_PYTHON) local/demo.py
+
+.PHONY: test
+test: check ## Everything, from nothing
+	@trap '$(MAKE) down' EXIT
+	$(MAKE) up
+	$(STEP) --show '^test result' test-all 'integration tests on the local AWS' -- \
+		cargo test --features sandbox --test all -- --skip template::
+
+.PHONY: check
+check: tools ## Format, lints, unit tests, template: what needs no local AWS
+	@$(STEP) fmt 'format' -- cargo fmt --check
+	@$(STEP) clippy 'lints' -- cargo clippy --features sandbox --all-targets -- -D warnings
+	@$(STEP) --show '^test result' test-unit 'unit tests' -- cargo test --features sandbox --lib --bins
+	@AWS_DEFAULT_REGION=us-east-1 $(WITH_SAM_TOOLS) $(STEP) validate 'sam validate --lint' -- $(SAM) validate --lint
+	@$(STEP) --show '^test result' test-template 'the template against the design' -- cargo test --features sandbox --test all template::
+
+.PHONY: clean
+clean: down ## Remove everything that was built or installed here
+	@rm -rf .tools .aws-sam .local
+	@cargo clean
+
+# Recipes with a trap are one script each (the others are right either way).
+.ONESHELL:
