@@ -65,6 +65,10 @@ status: ## What of it runs
 logs: ## What the functions have logged since `make up`
 	@$(LOCAL_PYTHON) local/stack.py logs
 
+.PHONY: watch
+watch: tools ## Both functions from source with `cargo lambda watch` on port 9000, in a stack that `make up` left running
+	@$(LOCAL_PYTHON) local/stack.py watch
+
 .PHONY: demo
 demo: tools ## Deliveries all the way to the bus, as one table; KEEP=1 leaves everything running
 	@[ -n '$(KEEP)' ] || trap '$(MAKE) down' EXIT

@@ -1,4 +1,4 @@
-"""The whole product on this machine: `up`, `down`, `status`, `logs`.
+"""The whole product on this machine: `up`, `down`, `status`, `logs`, `watch`.
 
 `up` starts the local AWS and the stand-in for Capillary, builds with `sam build`, deploys with `sam deploy`, fills the
 secrets, and writes .local/stack.json, which the demo and the tests read. Every `up` begins with empty tables and queues.
@@ -144,7 +144,24 @@ def logs() -> None:
         print(f"{function}  {message}")
 
 
-COMMANDS = {"up": up, "down": down, "status": status, "logs": logs}
+def watch() -> None:
+    """Serves both functions from source with `cargo lambda watch`, with the settings of the deployed ones."""
+    read_stack_file()
+    client = local_session().client("lambda")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    for function in ("ReceiverFunction", "EnricherFunction"):
+        name = read_stack_file()["outputs"][f"{function}Name"]
+        environment.update(client.get_function_configuration(FunctionName=name)["Environment"]["Variables"])
+    environment.update(
+        AWS_ENDPOINT_URL=settings.AWS_URL, AWS_REGION=settings.REGION, AWS_ACCESS_KEY_ID="local", AWS_SECRET_ACCESS_KEY="local"
+    )
+    # With the sandbox's feature, so that it builds on what is compiled already.
+    command = [str(SAM_TOOLS / "bin" / "cargo-lambda"), "lambda", "watch", "--ignore-changes", "--invoke-address", "127.0.0.1", "--features", "sandbox"]
+    os.chdir(ROOT)
+    os.execve(command[0], command, environment)
+
+
+COMMANDS = {"up": up, "down": down, "status": status, "logs": logs, "watch": watch}
 
 
 def main(arguments: list[str]) -> int:
