@@ -193,7 +193,8 @@ async fn serve(mut stream: TcpStream, state: Arc<State>) {
         }
         Some(Fault::EntriesRefused(marker, code)) => refuse_entries(&state, &request, marker, code).await,
         Some(Fault::Rendezvous(barrier)) => {
-            barrier.wait().await;
+            // Bounded: should the other one never come, the test fails by what it asserts and not by hanging.
+            let _ = tokio::time::timeout(Duration::from_secs(3), barrier.wait()).await;
             forward(&state, &request, request.body.clone()).await
         }
     };

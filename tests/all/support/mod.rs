@@ -3,6 +3,7 @@
 
 pub(crate) mod capillary;
 pub(crate) mod delivery;
+pub(crate) mod events;
 pub(crate) mod fault_proxy;
 pub(crate) mod http;
 pub(crate) mod messages;
