@@ -6,13 +6,16 @@
     reason = "a panic is how a test fails, and its bodies are invented"
 )]
 
+mod deployed;
 mod enricher_batches;
 mod enricher_capillary;
 mod enricher_ledger;
 mod enricher_output;
+mod logs;
 mod receiver_answers;
 mod receiver_auth;
 mod receiver_faults;
 mod receiver_identity;
 mod receiver_ledger_and_queue;
+mod runtime_tools;
 mod support;

@@ -17,7 +17,8 @@ pub(crate) struct Capillary {
 impl Capillary {
     pub(crate) async fn start() -> Self {
         let address = format!("127.0.0.1:{}", http::free_port());
-        let child = Command::new(env!("CARGO_BIN_EXE_sandbox"))
+        let executable = std::env::var_os("CAPILLARY_EVENTS_SANDBOX").unwrap_or_else(|| env!("CARGO_BIN_EXE_sandbox").into());
+        let child = Command::new(executable)
             .env("SANDBOX_ADDRESS", &address)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -73,13 +73,21 @@ impl Function {
 
     /// One invocation; the deadline in its header is that many seconds away, and the wait ends a little later.
     pub(crate) async fn invoke(&self, payload: &Value, deadline: Duration) -> Outcome {
+        self.invoke_until(payload, since_epoch() + deadline.as_millis(), deadline).await
+    }
+
+    /// The same with a deadline in 1970, as `cargo lambda watch` gives it.
+    pub(crate) async fn invoke_with_a_past_deadline(&self, payload: &Value, limit: Duration) -> Outcome {
+        self.invoke_until(payload, 600_000, limit).await
+    }
+
+    async fn invoke_until(&self, payload: &Value, deadline_ms: u128, limit: Duration) -> Outcome {
         let request_id = uuid::Uuid::new_v4().to_string();
         let (answer, mut answered) = oneshot::channel();
         self.api.answers.lock().expect("the answers").insert(request_id.clone(), answer);
-        let deadline_ms = since_epoch() + deadline.as_millis();
         let invocation = Invocation { request_id, deadline_ms, payload: payload.to_string() };
         self.api.queue.send(invocation).expect("the Runtime API runs");
-        let give_up = tokio::time::Instant::now() + deadline + Duration::from_secs(1);
+        let give_up = tokio::time::Instant::now() + limit + Duration::from_secs(1);
         loop {
             tokio::select! {
                 outcome = &mut answered => return outcome.unwrap_or(Err(FunctionError::Died)),

@@ -90,13 +90,13 @@ impl World {
         Enricher(Function::start(&self.stack.enricher(), &environment).await)
     }
 
-    fn receiver_environment(&self) -> Vec<(String, String)> {
+    pub(crate) fn receiver_environment(&self) -> Vec<(String, String)> {
         let mut environment = self.common_environment();
         environment.push(("WEBHOOK_SECRET_ID".into(), self.names.webhook_secret.clone()));
         environment
     }
 
-    async fn enricher_environment(&self) -> Vec<(String, String)> {
+    pub(crate) async fn enricher_environment(&self) -> Vec<(String, String)> {
         let capillary = self.capillary().await.url().to_owned();
         let mut environment = self.common_environment();
         environment.extend([
