@@ -1,1 +1,21 @@
+//! Tests from outside: they know the contract, the executables, the AWS APIs and HTTP, and nothing of the library.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a panic is how a test fails, and its bodies are invented"
+)]
 
+mod deployed;
+mod enricher_batches;
+mod enricher_capillary;
+mod enricher_ledger;
+mod enricher_output;
+mod logs;
+mod receiver_answers;
+mod receiver_auth;
+mod receiver_faults;
+mod receiver_identity;
+mod receiver_ledger_and_queue;
+mod runtime_tools;
+mod support;

@@ -1,0 +1,157 @@
+//! The deployed stack: from a POST to the bus, through the gateway, both functions and the queue between them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_sdk_eventbridge::types::Target;
+use aws_sdk_sqs::types::QueueAttributeName;
+use serde_json::{Value, json};
+
+use crate::support::events::{of_customer, of_nobody};
+use crate::support::stack::{Aws, Stack};
+use crate::support::{http, wait};
+
+/// The deployed stack, listened to by a rule and a queue of this test alone.
+struct Deployed {
+    stack: Stack,
+    aws: Aws,
+    client: reqwest::Client,
+    queue: String,
+    rule: String,
+}
+
+impl Deployed {
+    async fn listen() -> Self {
+        let stack = Stack::load();
+        let aws = Aws::connect(&stack).await;
+        let name = format!("listener-{}", &uuid::Uuid::new_v4().simple().to_string()[..12]);
+        let queue = aws.sqs.create_queue().queue_name(&name).send().await.expect("a queue").queue_url.expect("its URL");
+        let ask = aws.sqs.get_queue_attributes().queue_url(&queue).attribute_names(QueueAttributeName::QueueArn);
+        let arn = ask.send().await.expect("attributes").attributes.expect("attributes")[&QueueAttributeName::QueueArn].clone();
+        let bus = stack.text("/outputs/EventBusName");
+        let pattern = json!({"source": ["capillary.events"]}).to_string();
+        aws.events.put_rule().name(&name).event_bus_name(&bus).event_pattern(pattern).send().await.expect("a rule");
+        let target = Target::builder().id("queue").arn(arn).build().expect("a target");
+        aws.events.put_targets().rule(&name).event_bus_name(&bus).targets(target).send().await.expect("the target is set");
+        Self { stack, aws, client: http::client(), queue, rule: name }
+    }
+
+    async fn post(&self, body: String) -> (u16, Value) {
+        self.post_with(self.stack.webhook_headers(), body).await
+    }
+
+    async fn post_with(&self, headers: Vec<(String, String)>, body: String) -> (u16, Value) {
+        let mut request = self.client.post(self.stack.text("/eventsUrl")).header("content-type", "application/json").body(body);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let answer = request.send().await.expect("the gateway answers");
+        let status = answer.status().as_u16();
+        let text = answer.text().await.expect("a body");
+        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    /// Events on the bus by id, once all of these have come; each id with the number of its copies.
+    async fn published(&self, ids: &[&str]) -> BTreeMap<String, Vec<Value>> {
+        let mut events: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+        let all = wait::poll(Duration::from_secs(30), async || {
+            let receive = self.aws.sqs.receive_message().queue_url(&self.queue).max_number_of_messages(10);
+            for message in receive.send().await.expect("the queue answers").messages() {
+                let event: Value = serde_json::from_str(message.body().unwrap_or_default()).expect("JSON");
+                events.entry(event["detail"]["id"].as_str().unwrap_or_default().to_owned()).or_default().push(event);
+            }
+            ids.iter().all(|id| events.contains_key(*id)).then_some(())
+        })
+        .await;
+        assert!(all.is_some(), "not all of {ids:?} have come through the bus, only {:?}", events.keys());
+        events
+    }
+
+    async fn stop(self) {
+        let bus = self.stack.text("/outputs/EventBusName");
+        self.aws.events.remove_targets().rule(&self.rule).event_bus_name(&bus).ids("queue").send().await.expect("the target is removed");
+        self.aws.events.delete_rule().name(&self.rule).event_bus_name(&bus).send().await.expect("the rule is removed");
+        self.aws.sqs.delete_queue().queue_url(&self.queue).send().await.expect("the queue is removed");
+    }
+}
+
+fn unique(name: &str) -> String {
+    format!("{name}-{}", uuid::Uuid::new_v4())
+}
+
+#[tokio::test]
+async fn a_post_becomes_an_enriched_event_on_the_bus_and_again_is_a_duplicate() {
+    let deployed = Deployed::listen().await;
+    let id = unique("deployed");
+    let event = of_customer("customerUpdated", &id, 728_942_858);
+    let (status, answer) = deployed.post(event.to_string()).await;
+    assert_eq!((status, answer), (200, json!({"status": "accepted", "eventId": id})));
+    let events = deployed.published(&[&id]).await;
+    let detail = &events[&id][0]["detail"];
+    assert_eq!(detail["data"]["enrichment"]["status"], "complete", "{detail}");
+    assert_eq!(detail["data"]["entities"][0]["status"], "found", "{detail}");
+    assert_eq!(detail["subject"], "customer/728942858");
+    let again = wait::poll(Duration::from_secs(20), async || {
+        let (status, answer) = deployed.post(event.to_string()).await;
+        assert!(matches!(status, 200 | 429), "{status} {answer}");
+        (status == 200).then_some(answer)
+    })
+    .await;
+    assert_eq!(again, Some(json!({"status": "duplicate", "eventId": id})));
+    deployed.stop().await;
+}
+
+#[tokio::test]
+async fn strangers_and_broken_bodies_get_their_answers_through_the_gateway() {
+    let deployed = Deployed::listen().await;
+    let (status, _) = deployed.post_with(Vec::new(), of_nobody("x").to_string()).await;
+    assert_eq!(status, 401);
+    let wrong = deployed.stack.webhook_headers().into_iter().map(|(name, value)| (name, format!("{value}x"))).collect();
+    assert_eq!(deployed.post_with(wrong, of_nobody("x").to_string()).await.0, 401);
+    assert_eq!(deployed.post("not json".into()).await.0, 400);
+    deployed.stop().await;
+}
+
+#[tokio::test]
+async fn bytes_survive_the_gateway() {
+    let deployed = Deployed::listen().await;
+    let id = unique("bytes");
+    let mut event = of_nobody(&id);
+    event["data"]["what"] = json!("日本 é ~1* \u{1F600}");
+    assert_eq!(deployed.post(event.to_string()).await.0, 200);
+    let events = deployed.published(&[&id]).await;
+    assert_eq!(events[&id][0]["detail"]["data"]["event"]["data"]["what"], event["data"]["what"]);
+    deployed.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_twenty_identical_posts_at_once_one_id_is_published() {
+    let deployed = Deployed::listen().await;
+    let id = unique("twenty");
+    let event = of_nobody(&id).to_string();
+    let answers = futures_util::future::join_all((0..20).map(|_| deployed.post(event.clone()))).await;
+    let accepted = answers.iter().filter(|(_, answer)| answer["status"] == "accepted").count();
+    assert_eq!(accepted, 1, "{answers:?}");
+    // A gateway on this machine gives 502 where the real one is set to 429.
+    assert!(answers.iter().all(|(status, _)| matches!(status, 200 | 429 | 502)), "{answers:?}");
+    let events = deployed.published(&[&id]).await;
+    let others: Vec<&String> = events.keys().filter(|key| key.contains(&id) && **key != id).collect();
+    assert!(others.is_empty(), "published under another id, too: {others:?}");
+    deployed.stop().await;
+}
+
+#[tokio::test]
+async fn another_event_under_a_known_id_reaches_the_bus_too() {
+    let deployed = Deployed::listen().await;
+    let id = unique("shared");
+    assert_eq!(deployed.post(of_nobody(&id).to_string()).await.0, 200);
+    assert_eq!(deployed.post(of_customer("pointsIssued", &id, 5).to_string()).await.0, 200);
+    let row = wait::poll(Duration::from_secs(10), async || {
+        let scan = deployed.aws.dynamodb.scan().table_name(deployed.stack.text("/outputs/EventsTableName")).send().await.expect("the ledger");
+        scan.items().iter().filter_map(|item| item["eventId"].as_s().ok().cloned()).find(|key| key.starts_with(&format!("{id}~")))
+    })
+    .await
+    .expect("a second key");
+    deployed.published(&[&id, &row]).await;
+    deployed.stop().await;
+}

@@ -1,0 +1,100 @@
+//! A sandbox process of one's own, and what can be asked of it.
+
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{http, wait};
+
+/// A running stand-in for Capillary's APIs.
+pub(crate) struct Capillary {
+    child: Child,
+    url: String,
+    client: reqwest::Client,
+}
+
+impl Capillary {
+    pub(crate) async fn start() -> Self {
+        let address = format!("127.0.0.1:{}", http::free_port());
+        let executable = std::env::var_os("CAPILLARY_EVENTS_SANDBOX").unwrap_or_else(|| env!("CARGO_BIN_EXE_sandbox").into());
+        let child = Command::new(executable)
+            .env("SANDBOX_ADDRESS", &address)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the sandbox starts");
+        let sandbox = Self { child, url: format!("http://{address}"), client: http::client() };
+        let health = format!("{}/sandbox/health", sandbox.url);
+        wait::poll(Duration::from_secs(10), async || {
+            sandbox.client.get(&health).send().await.ok().filter(|answer| answer.status().is_success())
+        })
+        .await
+        .expect("the sandbox listens");
+        sandbox
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Merges fields into a customer (RFC 7396).
+    pub(crate) async fn customer(&self, id: u64, fields: Value) {
+        self.put(&format!("/sandbox/customers/{id}"), fields).await;
+    }
+
+    /// Merges fields into a transaction (RFC 7396).
+    pub(crate) async fn transaction(&self, id: u64, fields: Value) {
+        self.put(&format!("/sandbox/transactions/{id}"), fields).await;
+    }
+
+    pub(crate) async fn customer_is(&self, id: u64, state: &str) {
+        self.put(&format!("/sandbox/customers/{id}/state"), json!({"state": state})).await;
+    }
+
+    pub(crate) async fn transaction_is(&self, id: u64, state: &str) {
+        self.put(&format!("/sandbox/transactions/{id}/state"), json!({"state": state})).await;
+    }
+
+    /// One fault on a path prefix: `{"kind": …, …}`; it replaces those that were there.
+    pub(crate) async fn fault(&self, path: &str, mut fault: Value) {
+        fault["path"] = json!(path);
+        self.put("/sandbox/faults", json!([fault])).await;
+    }
+
+    pub(crate) async fn heal(&self) {
+        self.checked(self.client.delete(format!("{}/sandbox/faults", self.url))).await;
+    }
+
+    /// Paths of the calls so far that begin so, in order.
+    pub(crate) async fn calls(&self, path: &str) -> Vec<Value> {
+        let answer = self.checked(self.client.get(format!("{}/sandbox/calls", self.url))).await;
+        let calls: Vec<Value> = serde_json::from_str(&answer).expect("a list of calls");
+        calls.into_iter().filter(|call| call["path"].as_str().is_some_and(|text| text.starts_with(path))).collect()
+    }
+
+    pub(crate) async fn forget_calls(&self) {
+        self.checked(self.client.delete(format!("{}/sandbox/calls", self.url))).await;
+    }
+
+    async fn put(&self, path: &str, body: Value) {
+        self.checked(self.client.put(format!("{}{path}", self.url)).json(&body)).await;
+    }
+
+    async fn checked(&self, request: reqwest::RequestBuilder) -> String {
+        let answer = request.send().await.expect("the sandbox answers");
+        let status = answer.status();
+        let text = answer.text().await.expect("with a body");
+        assert!(status.is_success(), "the sandbox refuses: {status} {text}");
+        text
+    }
+}
+
+impl Drop for Capillary {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,13 @@
+//! What the black-box tests stand on: the local AWS, a Lambda Runtime API, a proxy that breaks AWS calls, and a world
+//! of queues and tables for each test. Nothing in here knows the library; all of it knows the contract.
+
+pub(crate) mod capillary;
+pub(crate) mod delivery;
+pub(crate) mod events;
+pub(crate) mod fault_proxy;
+pub(crate) mod http;
+pub(crate) mod messages;
+pub(crate) mod runtime_api;
+pub(crate) mod stack;
+pub(crate) mod wait;
+pub(crate) mod world;
