@@ -36,10 +36,19 @@ def check_capillary(secret: Any) -> None:
     """`{"key","secret"}`, `{"username","password"}`, or `{"orgs":{"<id>":{…}},"default":{…}}`."""
     if not isinstance(secret, dict):
         raise BadSecret("the Capillary secret must be a JSON object")
-    credentials = [*secret.get("orgs", {}).values(), *([secret["default"]] if "default" in secret else [])] if "orgs" in secret or "default" in secret else [secret]
-    for one in credentials:
-        if not isinstance(one, dict) or not ({"key", "secret"} <= one.keys() or {"username", "password"} <= one.keys()):
+    for credentials in all_credentials(secret):
+        if not isinstance(credentials, dict) or not ({"key", "secret"} <= credentials.keys() or {"username", "password"} <= credentials.keys()):
             raise BadSecret('the Capillary secret needs "key" and "secret", or "username" and "password"')
+
+
+def all_credentials(secret: dict[str, Any]) -> list[Any]:
+    """The credentials in a secret: its own, or each organisation's and the default."""
+    if "orgs" not in secret and "default" not in secret:
+        return [secret]
+    by_org = secret.get("orgs", {})
+    if not isinstance(by_org, dict):
+        raise BadSecret('"orgs" in the Capillary secret must be an object with organisation ids as names')
+    return [*by_org.values(), *([secret["default"]] if "default" in secret else [])]
 
 
 def read(path: Path) -> Any:
@@ -62,6 +71,8 @@ def fill(session: boto3.Session, stack_name: str, webhook: Path | None, capillar
             continue
         value = read(path)
         check(value)
+        if output not in outputs:
+            raise BadSecret(f"the stack {stack_name} has no output {output}, so it is none of capillary-events")
         secrets.put_secret_value(SecretId=outputs[output], SecretString=json.dumps(value))
         filled.append(outputs[output])
     return filled

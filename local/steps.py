@@ -18,7 +18,7 @@ from pathlib import Path
 from settings import LOCAL, ROOT
 
 HEARTBEAT_SECONDS = 30
-TAIL_LINES = 40
+TAIL_LINES = 60
 
 
 class StepFailed(Exception):
