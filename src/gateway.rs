@@ -10,8 +10,11 @@ use std::collections::BTreeMap;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use lambda_http::{Body, aws_lambda_events::apigw::ApiGatewayProxyResponse};
-use serde::Deserialize;
+use lambda_http::{
+    Body,
+    aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayV2httpResponse},
+};
+use serde::{Deserialize, Serialize};
 use std::panic::AssertUnwindSafe;
 
 use crate::{
@@ -55,9 +58,10 @@ struct HttpContext {
 }
 
 impl Request {
+    /// Payload 2.0 has it in the context; `cargo lambda watch` puts a wrong one where payload 1.0 has it.
     fn method(&self) -> &str {
-        let http_api = || self.request_context.http.as_ref().and_then(|http| http.method.as_deref());
-        self.http_method.as_deref().or_else(http_api).unwrap_or_default()
+        let http_api = self.request_context.http.as_ref().and_then(|http| http.method.as_deref());
+        http_api.or(self.http_method.as_deref()).unwrap_or_default()
     }
 
     /// Whether the path is ours. A custom domain may put anything before it; then the resource tells that the gateway matched it.
@@ -104,6 +108,17 @@ impl Request {
     }
 }
 
+/// API Gateway's form of an answer, by the payload of the request: a REST API refuses members that it does not know, and
+/// `cargo lambda watch` misses them.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub enum Response {
+    /// To payload 1.0.
+    RestApi(ApiGatewayProxyResponse),
+    /// To payload 2.0.
+    HttpApi(ApiGatewayV2httpResponse),
+}
+
 /// Answers one request: routes it, takes the delivery in, and writes the line of it in the log.
 pub async fn answer<C, Q, D, S, K>(
     receiver: &Receiver<C, Q, D, S, K>,
@@ -118,6 +133,7 @@ where
     K: Clock + Clone,
 {
     let started = std::time::Instant::now();
+    let is_http_api = request.request_context.http.is_some();
     let receipt = if !request.is_for_events() {
         Receipt {
             disposition: Disposition::NotFound,
@@ -144,10 +160,10 @@ where
             })
     };
     log(&receipt, started.elapsed());
-    response(&receipt.disposition)
+    response(&receipt.disposition, is_http_api)
 }
 
-fn response(disposition: &Disposition) -> ApiGatewayProxyResponse {
+fn response(disposition: &Disposition, is_http_api: bool) -> Response {
     let (content_type, body) = disposition.body();
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -157,11 +173,16 @@ fn response(disposition: &Disposition) -> ApiGatewayProxyResponse {
     if *disposition == Disposition::MethodNotAllowed {
         headers.insert(header::ALLOW, HeaderValue::from_static(METHOD));
     }
+    let status_code = i64::from(disposition.status().as_u16());
+    let body = Some(Body::Text(body.to_string()));
+    if is_http_api {
+        let mut response = ApiGatewayV2httpResponse::default();
+        (response.status_code, response.headers, response.body) = (status_code, headers, body);
+        return Response::HttpApi(response);
+    }
     let mut response = ApiGatewayProxyResponse::default();
-    response.status_code = i64::from(disposition.status().as_u16());
-    response.headers = headers;
-    response.body = Some(Body::Text(body.to_string()));
-    response
+    (response.status_code, response.headers, response.body) = (status_code, headers, body);
+    Response::RestApi(response)
 }
 
 fn log(receipt: &Receipt, duration: std::time::Duration) {
@@ -219,6 +240,16 @@ mod tests {
         ] {
             assert!(!request(event.clone()).is_for_events(), "{event}");
         }
+    }
+
+    #[test]
+    fn the_method_is_that_of_the_request() {
+        assert_eq!(request(json!({"httpMethod": "POST"})).method(), "POST");
+        assert_eq!(
+            request(json!({"httpMethod": "GET", "requestContext": {"http": {"method": "POST"}}})).method(),
+            "POST"
+        );
+        assert_eq!(request(json!({})).method(), "");
     }
 
     #[test]
