@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::delivery::{Delivery, Receiver};
+use crate::support::delivery::{Answer, Delivery};
 use crate::support::world::{World, number};
 
 fn event(id: &str) -> Value {
@@ -36,7 +36,7 @@ async fn a_body_that_the_gateway_gives_as_text_is_accepted_too() {
     let receiver = world.receiver().await;
     assert_eq!(
         receiver
-            .send(&Delivery::of(event("text").to_string()).as_text())
+            .send(&Delivery::of(event("text").to_string()).in_text())
             .await
             .accepted(),
         "text"
@@ -217,18 +217,24 @@ async fn the_stage_may_stand_before_the_path() {
 }
 
 #[tokio::test]
-async fn the_payload_of_cargo_lambda_watch_is_understood() {
+async fn cargo_lambda_watch_is_understood_and_understands_the_answer() {
     let world = World::new().await;
     let receiver = world.receiver().await;
-    let event = Delivery::of(event("watched").to_string()).as_text().http_event();
-    // Its deadlines lie in 1970, which counts as no deadline.
-    let answer = invoke(&receiver, &event).await;
-    assert_eq!(answer.accepted(), "watched");
-}
-
-async fn invoke(receiver: &Receiver, event: &Value) -> crate::support::delivery::Answer {
-    let limit = std::time::Duration::from_secs(12);
-    crate::support::delivery::Answer::of(&receiver.0.invoke_with_a_past_deadline(event, limit).await.expect("an answer"))
+    for (method, status) in [("POST", 200), ("GET", 405), ("PUT", 405)] {
+        let event = Delivery::of(event("watched").to_string()).method(method).watch_event();
+        // Its deadlines lie in 1970, which counts as no deadline.
+        let limit = std::time::Duration::from_secs(12);
+        let answer = receiver
+            .0
+            .invoke_with_a_past_deadline(&event, limit)
+            .await
+            .expect("an answer");
+        // It reads the answer as this type, and gives its caller a 500 if that fails.
+        let read = serde_json::from_value::<lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse>(answer.clone());
+        assert!(read.is_ok(), "{:?}: {answer}", read.err());
+        assert_eq!(Answer::of(&answer).status, status, "{method}: {answer}");
+    }
+    assert_eq!(world.queue_length().await, 1);
 }
 
 #[tokio::test]

@@ -89,10 +89,6 @@ impl Capillary {
             .collect()
     }
 
-    pub(crate) async fn forget_calls(&self) {
-        self.checked(self.client.delete(format!("{}/sandbox/calls", self.url))).await;
-    }
-
     async fn put(&self, path: &str, body: Value) {
         self.checked(self.client.put(format!("{}{path}", self.url)).json(&body)).await;
     }

@@ -71,7 +71,7 @@ impl Delivery {
     }
 
     /// Not in base64, as the gateway would without a binary media type.
-    pub(crate) fn as_text(mut self) -> Self {
+    pub(crate) fn in_text(mut self) -> Self {
         self.as_text = true;
         self
     }
@@ -109,22 +109,24 @@ impl Delivery {
         })
     }
 
-    /// An HTTP API event (payload 2.0), as `cargo lambda watch` sends it.
-    pub(crate) fn http_event(&self) -> Value {
+    /// An HTTP API event (payload 2.0) as `cargo lambda watch` 1.9 sends it: with members of other payloads besides, among them
+    /// an `httpMethod` that is always GET.
+    pub(crate) fn watch_event(&self) -> Value {
         let headers: Map<String, Value> = self
             .headers
             .iter()
             .map(|(name, value)| (name.to_ascii_lowercase(), json!(value)))
             .collect();
         json!({
-            "version": "2.0", "routeKey": "$default", "rawPath": self.path, "rawQueryString": "", "cookies": [],
-            "headers": headers, "queryStringParameters": {}, "stageVariables": {},
+            "type": null, "methodArn": null, "httpMethod": "GET", "identitySource": null, "authorizationToken": null,
+            "resource": null, "version": "2.0", "routeKey": "$default", "rawPath": self.path, "rawQueryString": null,
+            "headers": headers, "stageVariables": {},
             "requestContext": {
-                "accountId": "000000000000", "apiId": "abc", "domainName": "localhost", "domainPrefix": "localhost",
-                "requestId": uuid::Uuid::new_v4().to_string(), "routeKey": "$default", "stage": "$default",
-                "time": "22/Nov/2026:00:00:00 +0000", "timeEpoch": 1_795_305_600_000_u64,
-                "http": {"method": self.method, "path": self.path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1",
-                         "userAgent": "curl/8"}
+                "routeKey": "$default", "accountId": null, "stage": "$default", "apiId": null, "domainName": "localhost",
+                "requestId": uuid::Uuid::new_v4().to_string(), "domainPrefix": "receiver",
+                "time": "22/Nov/2026:00:00:00 +0000", "timeEpoch": 1_795_305_600_u64,
+                "http": {"method": self.method, "path": self.path, "protocol": "http", "sourceIp": "127.0.0.1",
+                         "userAgent": "cargo-lambda"}
             },
             "body": self.body_text(), "isBase64Encoded": !self.as_text
         })
