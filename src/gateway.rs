@@ -120,11 +120,7 @@ pub enum Response {
 }
 
 /// Answers one request: routes it, takes the delivery in, and writes the line of it in the log.
-pub async fn answer<C, Q, D, S, K>(
-    receiver: &Receiver<C, Q, D, S, K>,
-    mut request: Request,
-    trace: Option<&str>,
-) -> ApiGatewayProxyResponse
+pub async fn answer<C, Q, D, S, K>(receiver: &Receiver<C, Q, D, S, K>, mut request: Request, trace: Option<&str>) -> Response
 where
     C: Claims,
     Q: EventsQueue,
