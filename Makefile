@@ -81,7 +81,7 @@ test: check ## Everything, from nothing
 	@trap '$(MAKE) down' EXIT
 	$(MAKE) up
 	$(STEP) --show '^test result' test-all 'integration tests on the local AWS' -- \
-		cargo test --features sandbox --test all -- --skip template::
+		cargo test --features sandbox --test all -- --skip template:: --test-threads=8
 
 .PHONY: check
 check: tools ## Format, lints, unit tests, template: what needs no local AWS

@@ -2,6 +2,8 @@
 //!
 //! Capillary signs nothing; configured headers are the whole of its authentication (facts 3.1).
 
+use std::time::Duration;
+
 use http::{HeaderMap, HeaderName};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -40,10 +42,7 @@ impl Meaning for WebhookSecret {
         }
         let mut headers = Vec::new();
         for (name, values) in written.headers {
-            let name: HeaderName = name
-                .trim()
-                .parse()
-                .map_err(|_| "the webhook secret has a header whose name can be none")?;
+            let name: HeaderName = name.trim().parse().map_err(|_| "the webhook secret has a header whose name can be none")?;
             if values.is_empty() || values.iter().any(String::is_empty) {
                 return Err("the webhook secret has a header without a value");
             }
@@ -70,9 +69,7 @@ impl WebhookSecret {
             let (value, further) = (presented.next(), presented.next());
             let single = Choice::from(u8::from(value.is_some() && further.is_none()));
             let presented = digest(value.map(http::HeaderValue::as_bytes).unwrap_or_default());
-            let known = configured
-                .iter()
-                .fold(Choice::from(0), |known, digest| known | digest.ct_eq(&presented));
+            let known = configured.iter().fold(Choice::from(0), |known, digest| known | digest.ct_eq(&presented));
             accepted &= single & known;
         }
         accepted.into()
@@ -110,15 +107,13 @@ pub struct Gatekeeper<S, K> {
 impl<S: SecretStore, K: Clock + Clone> Gatekeeper<S, K> {
     /// A gatekeeper that has read nothing yet.
     pub fn new(store: S, clock: K) -> Self {
-        Self {
-            secret: CachedSecret::new(store, clock.clone()),
-            clock,
-        }
+        Self { secret: CachedSecret::new(store, clock.clone()), clock }
     }
 
-    /// Reads the secret ahead of the first delivery. A failure shows when a delivery comes.
-    pub async fn prepare(&self) {
-        self.secret.current().await;
+    /// Reads the secret ahead of the first delivery, if that takes no longer than `patience`: the delivery that started this
+    /// process is waiting. A failure shows when it is judged.
+    pub async fn prepare(&self, patience: Duration) {
+        let _ = tokio::time::timeout(patience, self.secret.current()).await;
     }
 
     /// Judges a delivery by its headers.
@@ -165,10 +160,7 @@ mod tests {
         async fn read(&self) -> Result<String, PortError> {
             let mut world = self.0.lock().unwrap();
             world.2 += 1;
-            world.0.clone().ok_or(PortError::Unavailable {
-                call: "test",
-                cause: "down".into(),
-            })
+            world.0.clone().ok_or(PortError::Unavailable { call: "test", cause: "down".into() })
         }
     }
 
@@ -191,10 +183,9 @@ mod tests {
     #[test]
     fn each_configured_header_needs_exactly_one_of_its_values() {
         let secret = WebhookSecret::parse(TWO).unwrap();
-        for good in [
-            [("authorization", "Basic new"), ("X-Webhook-Key", "k")],
-            [("AUTHORIZATION", "Basic old"), ("x-webhook-key", "k")],
-        ] {
+        for good in
+            [[("authorization", "Basic new"), ("X-Webhook-Key", "k")], [("AUTHORIZATION", "Basic old"), ("x-webhook-key", "k")]]
+        {
             assert!(secret.accepts(&headers(&good)));
         }
         for bad in [
@@ -205,11 +196,7 @@ mod tests {
             &[("authorization", "Basic new "), ("x-webhook-key", "k")],
             &[("authorization", "Basic ne"), ("x-webhook-key", "k")],
             &[("authorization", "Basic newer"), ("x-webhook-key", "k")],
-            &[
-                ("authorization", "Basic new"),
-                ("authorization", "Basic new"),
-                ("x-webhook-key", "k"),
-            ],
+            &[("authorization", "Basic new"), ("authorization", "Basic new"), ("x-webhook-key", "k")],
             &[("authorization", "Basic new, Basic new"), ("x-webhook-key", "k")],
         ] {
             assert!(!secret.accepts(&headers(bad)), "{bad:?}");

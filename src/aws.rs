@@ -24,15 +24,9 @@ pub struct CallLimits {
 }
 
 /// The receiver's: put, second put and send fit into the time in which an answer is given.
-pub const RECEIVER_LIMITS: CallLimits = CallLimits {
-    attempt: Duration::from_millis(1_000),
-    call: Duration::from_millis(2_200),
-};
+pub const RECEIVER_LIMITS: CallLimits = CallLimits { attempt: Duration::from_millis(1_000), call: Duration::from_millis(2_200) };
 /// The enricher's.
-pub const ENRICHER_LIMITS: CallLimits = CallLimits {
-    attempt: Duration::from_secs(3),
-    call: Duration::from_secs(8),
-};
+pub const ENRICHER_LIMITS: CallLimits = CallLimits { attempt: Duration::from_secs(3), call: Duration::from_secs(8) };
 
 const ATTEMPTS: u32 = 3;
 
@@ -46,9 +40,7 @@ pub async fn config(limits: CallLimits) -> SdkConfig {
         .operation_attempt_timeout(limits.attempt)
         .operation_timeout(limits.call)
         .build();
-    let retries = RetryConfig::standard()
-        .with_max_attempts(ATTEMPTS)
-        .with_initial_backoff(Duration::from_millis(50));
+    let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(Duration::from_millis(50));
     aws_config::defaults(BehaviorVersion::latest())
         .http_client(http_client)
         .timeout_config(timeouts)
@@ -89,9 +81,5 @@ where
     };
     // Names of errors of the modelled kind come with a namespace or without.
     let code = cause.rsplit('#').next().unwrap_or(&cause);
-    if INVALID.contains(&code) {
-        PortError::Invalid { call, cause }
-    } else {
-        PortError::Unavailable { call, cause }
-    }
+    if INVALID.contains(&code) { PortError::Invalid { call, cause } } else { PortError::Unavailable { call, cause } }
 }

@@ -24,10 +24,7 @@ mod tests {
         let mut random = fastrand::Rng::with_seed(1);
         for (receive_count, bound) in [(0, 5), (1, 5), (2, 10), (5, 80), (8, 640), (9, 900), (1000, 900)] {
             let delays: Vec<u32> = (0..2_000).map(|_| delay_s(receive_count, None, &mut random)).collect();
-            assert!(
-                delays.iter().all(|delay| (1..=bound).contains(delay)),
-                "receive {receive_count}"
-            );
+            assert!(delays.iter().all(|delay| (1..=bound).contains(delay)), "receive {receive_count}");
             assert!(delays.iter().any(|delay| *delay > bound * 3 / 4) && delays.iter().any(|delay| *delay <= bound.div_ceil(4)));
         }
     }

@@ -22,9 +22,7 @@ fn message(record: SqsMessage) -> Incoming {
         content_encoding: text("contentEncoding").cloned(),
         key: text("eventId").cloned(),
         received_at_ms: number(text("receivedAt")),
-        receive_count: system("ApproximateReceiveCount")
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(1),
+        receive_count: system("ApproximateReceiveCount").and_then(|text| text.parse().ok()).unwrap_or(1),
         sent_at_ms: number(system("SentTimestamp")),
         trace: system("AWSTraceHeader").and_then(|text| TraceHeader::parse(text)),
         message_id: record.message_id.unwrap_or_default(),
@@ -62,10 +60,7 @@ mod tests {
     fn a_message_without_attributes_is_a_message() {
         let event: SqsEvent = serde_json::from_str(r#"{"Records":[{"messageId":"m","receiptHandle":"r","body":"{}"}]}"#).unwrap();
         let message = messages(event).remove(0);
-        assert_eq!(
-            (message.message_id.as_str(), message.body.as_str(), message.receive_count),
-            ("m", "{}", 1)
-        );
+        assert_eq!((message.message_id.as_str(), message.body.as_str(), message.receive_count), ("m", "{}", 1));
         assert_eq!((message.key, message.sent_at_ms), (None, None));
     }
 

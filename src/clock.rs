@@ -23,10 +23,7 @@ impl Clock for SystemClock {
 /// RFC 3339 in UTC with milliseconds: `2026-01-31T09:30:00.000Z`. Times that can't be written so become 1970.
 pub fn rfc3339(ms: i64) -> String {
     let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    time.format(format_description!(
-        "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
-    ))
-    .unwrap_or_default()
+    time.format(format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z")).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -116,12 +116,8 @@ pub fn detail(
         if detail.len() + name.len() + ENTRY_OVERHEAD_BYTES <= max_entry_bytes {
             return Ok(detail);
         }
-        let biggest = envelope
-            .data
-            .entities
-            .iter_mut()
-            .filter(|entity| entity.body.is_some())
-            .max_by_key(|entity| body_bytes(entity));
+        let biggest =
+            envelope.data.entities.iter_mut().filter(|entity| entity.body.is_some()).max_by_key(|entity| body_bytes(entity));
         biggest.ok_or(TooLarge)?.body = None;
         envelope.data.enrichment.truncated = true;
     }
@@ -135,9 +131,7 @@ pub fn detail_type(detail: &str) -> String {
         event_type: String,
     }
     let typed: Option<Typed> = serde_json::from_str(detail).ok();
-    typed
-        .and_then(|typed| Some(typed.event_type.strip_prefix(TYPE_PREFIX)?.to_owned()))
-        .unwrap_or_else(|| UNKNOWN.to_owned())
+    typed.and_then(|typed| Some(typed.event_type.strip_prefix(TYPE_PREFIX)?.to_owned())).unwrap_or_else(|| UNKNOWN.to_owned())
 }
 
 /// A call's outcome in the words of the output: one entity, or two where the answer was another customer's than the one
@@ -180,20 +174,8 @@ mod tests {
     }
 
     fn customer(id: &str, body: &str) -> (EntityRef, Fetched) {
-        let asked = EntityRef {
-            kind: Kind::Customer,
-            id: id.to_owned(),
-            types: &[],
-        };
-        (
-            asked,
-            Fetched {
-                status: Status::Found,
-                survivor_id: None,
-                body: Some(raw(body)),
-                fetched_at_ms: 1_755_225_718_242,
-            },
-        )
+        let asked = EntityRef { kind: Kind::Customer, id: id.to_owned(), types: &[] };
+        (asked, Fetched { status: Status::Found, survivor_id: None, body: Some(raw(body)), fetched_at_ms: 1_755_225_718_242 })
     }
 
     fn of(body: &str, fetched: &[(EntityRef, Fetched)], max_entry_bytes: usize) -> Result<String, TooLarge> {
@@ -208,10 +190,7 @@ mod tests {
     fn an_event_with_its_customer() {
         let detail = of(EVENT, &[customer("728942858", r#"{"id":728942858,"p":3.000}"#)], 262_144).unwrap();
         assert!(detail.contains(r#""event":{"eventName":"customerUpdated","eventId":"e1","orgId":100737,"createdAt":1631580115710,"data":{"points":1.10}}"#));
-        assert!(
-            detail.contains(r#""body":{"id":728942858,"p":3.000}"#),
-            "numbers keep their digits"
-        );
+        assert!(detail.contains(r#""body":{"id":728942858,"p":3.000}"#), "numbers keep their digits");
         let value: Value = serde_json::from_str(&detail).unwrap();
         assert_eq!(value["specversion"], "1.0");
         assert_eq!(value["id"], "e1");
@@ -220,10 +199,7 @@ mod tests {
         assert_eq!(value["subject"], "customer/728942858");
         assert_eq!(value["time"], "2021-09-14T00:41:55.710Z");
         assert_eq!(value["data"]["changes"], json!([]));
-        assert_eq!(
-            value["data"]["enrichment"],
-            json!({"status": "complete", "late": false, "truncated": false})
-        );
+        assert_eq!(value["data"]["enrichment"], json!({"status": "complete", "late": false, "truncated": false}));
         let entity = &value["data"]["entities"][0];
         assert_eq!(
             (&entity["type"], &entity["status"], &entity["baseline"]),
@@ -248,21 +224,9 @@ mod tests {
     #[test]
     fn a_merged_customer_is_told_with_both_ids() {
         let (asked, fetched) = customer("1", "{\"id\":2}");
-        let value: Value = serde_json::from_str(
-            &of(
-                EVENT,
-                &[(
-                    asked,
-                    Fetched {
-                        survivor_id: Some("2".into()),
-                        ..fetched
-                    },
-                )],
-                262_144,
-            )
-            .unwrap(),
-        )
-        .unwrap();
+        let value: Value =
+            serde_json::from_str(&of(EVENT, &[(asked, Fetched { survivor_id: Some("2".into()), ..fetched })], 262_144).unwrap())
+                .unwrap();
         let entities = value["data"]["entities"].as_array().unwrap();
         assert_eq!((&entities[0]["id"], &entities[0]["status"]), (&json!("1"), &json!("merged")));
         assert_eq!((&entities[1]["id"], &entities[1]["status"]), (&json!("2"), &json!("found")));

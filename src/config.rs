@@ -107,10 +107,7 @@ impl ReceiverConfig {
     /// # Errors
     /// The first variable that is missing or invalid.
     pub fn read(source: &impl Source) -> Result<Self, ConfigError> {
-        Ok(Self {
-            common: Common::read(source)?,
-            webhook_secret_id: required(source, "WEBHOOK_SECRET_ID")?,
-        })
+        Ok(Self { common: Common::read(source)?, webhook_secret_id: required(source, "WEBHOOK_SECRET_ID")? })
     }
 }
 
@@ -154,18 +151,13 @@ impl CapillaryConfig {
             replica_lag: Duration::from_secs(u64::from(number(source, "CAPILLARY_REPLICA_LAG_SECONDS", 5, 0..=900)?)),
             customer_source: optional(source, "CAPILLARY_CUSTOMER_SOURCE").unwrap_or_else(|| "ALL".to_owned()),
             // Empty is a choice here: ask for no embedded parts.
-            customer_embed: source
-                .get("CAPILLARY_CUSTOMER_EMBED")
-                .unwrap_or_else(|| "points,subscriptions".to_owned()),
+            customer_embed: source.get("CAPILLARY_CUSTOMER_EMBED").unwrap_or_else(|| "points,subscriptions".to_owned()),
         })
     }
 }
 
 fn optional(source: &impl Source, name: &str) -> Option<String> {
-    source
-        .get(name)
-        .map(|value| value.trim().to_owned())
-        .filter(|value| !value.is_empty())
+    source.get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
 }
 
 fn required(source: &impl Source, name: &'static str) -> Result<String, ConfigError> {
@@ -193,10 +185,7 @@ fn number(
 /// Credentials go over this connection, so plain HTTP is taken for a program on the same machine only.
 fn base_url(source: &impl Source, name: &'static str) -> Result<String, ConfigError> {
     let text = required(source, name)?;
-    let invalid = |problem: &str| ConfigError::Invalid {
-        name,
-        problem: problem.to_owned(),
-    };
+    let invalid = |problem: &str| ConfigError::Invalid { name, problem: problem.to_owned() };
     let url =
         reqwest::Url::parse(&text).map_err(|_| invalid("must be an absolute URL such as https://eu.api.capillarytech.com"))?;
     let loopback = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
@@ -244,16 +233,10 @@ mod tests {
     fn all_but_names_urls_and_secrets_have_defaults() {
         let config = EnricherConfig::read(&complete()).unwrap();
         assert_eq!(config.common.event_ttl, days(21));
-        assert_eq!(
-            (config.max_attempts, config.max_entry_bytes, config.max_entities),
-            (8, 262_144, 20)
-        );
+        assert_eq!((config.max_attempts, config.max_entry_bytes, config.max_entities), (8, 262_144, 20));
         assert_eq!(config.capillary.base_url, "https://eu.api.capillarytech.com");
         assert_eq!(
-            (
-                config.capillary.customer_source.as_str(),
-                config.capillary.customer_embed.as_str()
-            ),
+            (config.capillary.customer_source.as_str(), config.capillary.customer_embed.as_str()),
             ("ALL", "points,subscriptions")
         );
         assert!(ReceiverConfig::read(&complete()).is_ok());
@@ -285,21 +268,15 @@ mod tests {
             let mut source = complete();
             source.insert("EVENT_TTL_DAYS", days);
             let error = ReceiverConfig::read(&source).unwrap_err();
-            assert_eq!(
-                error.to_string(),
-                "environment variable EVENT_TTL_DAYS must be a whole number from 15 to 3650"
-            );
+            assert_eq!(error.to_string(), "environment variable EVENT_TTL_DAYS must be a whole number from 15 to 3650");
         }
     }
 
     #[test]
     fn credentials_do_not_travel_in_clear() {
-        for (url, good) in [
-            ("http://eu.api.capillarytech.com", false),
-            ("ftp://x", false),
-            ("eu.api", false),
-            ("http://127.0.0.1:4580", true),
-        ] {
+        for (url, good) in
+            [("http://eu.api.capillarytech.com", false), ("ftp://x", false), ("eu.api", false), ("http://127.0.0.1:4580", true)]
+        {
             let mut source = complete();
             source.insert("CAPILLARY_BASE_URL", url);
             assert_eq!(EnricherConfig::read(&source).is_ok(), good, "{url}");

@@ -9,7 +9,7 @@ mod calls;
 mod turnstile;
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     panic::AssertUnwindSafe,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
@@ -34,6 +34,8 @@ use calls::Calls;
 
 /// A message that waited longer is dead-lettered instead of put back: the queue would drop it after 14 days without a word.
 const TOO_OLD_MS: i64 = 12 * 24 * 60 * 60 * 1000;
+/// The longest ledger key: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>.
+const MAX_KEY_BYTES: usize = 2048;
 /// How often a ledger row is looked at anew because it changed meanwhile, before the message goes back.
 const MAX_LOOKS: u32 = 4;
 /// How long an event that is ready waits for others to be published with it.
@@ -120,7 +122,7 @@ impl Opened {
 struct Ready {
     position: usize,
     detail: String,
-    /// Whether the ledger stores the detail; an event without entities needs no storing.
+    /// Whether the ledger stores the detail. It needs not where every copy of the message leads to the same one.
     stored: bool,
 }
 
@@ -144,19 +146,13 @@ enum Prepared {
 
 impl From<PortError> for Ending {
     fn from(error: PortError) -> Self {
-        Self::Back {
-            cause: error.to_string(),
-            retry_after_s: None,
-        }
+        Self::Back { cause: error.to_string(), retry_after_s: None }
     }
 }
 
 impl From<FetchFailure> for Ending {
     fn from(failure: FetchFailure) -> Self {
-        Self::Back {
-            cause: format!("capillary: {}", failure.cause),
-            retry_after_s: failure.retry_after_s,
-        }
+        Self::Back { cause: format!("capillary: {}", failure.cause), retry_after_s: failure.retry_after_s }
     }
 }
 
@@ -179,10 +175,18 @@ where
                 Err(safe) => failed.extend((!safe).then_some(incoming)),
             }
         }
-        let endings = self.work_off(&opened, time_left).await;
+        let leaders = leaders(&opened);
+        let endings = self.work_off(&opened, &leaders, time_left).await;
+        let mut delays = HashMap::new();
+        for (position, ending) in endings {
+            if let Some(message) = opened.get(position) {
+                delays.insert(position, self.settle(message, ending).await);
+            }
+        }
+        // Copies of one event share the fate of the first.
         let mut put_back = Vec::new();
-        for (message, ending) in opened.iter().zip(endings) {
-            if let Some(delay_s) = self.settle(message, ending).await {
+        for (message, leader) in opened.iter().zip(leaders) {
+            if let Some(delay_s) = delays.get(&leader).copied().unwrap_or(Some(0)) {
                 put_back.push((message.incoming.receipt_handle.clone(), delay_s));
                 failed.push(message.incoming.message_id.clone());
             }
@@ -200,29 +204,19 @@ where
     async fn open(&self, incoming: Incoming) -> (String, Result<Opened, bool>) {
         let message_id = incoming.message_id.clone();
         let started = Instant::now();
-        let received_at_ms = incoming
-            .received_at_ms
-            .or(incoming.sent_at_ms)
-            .unwrap_or_else(|| self.clock.now_ms());
+        let received_at_ms = incoming.received_at_ms.or(incoming.sent_at_ms).unwrap_or_else(|| self.clock.now_ms());
         let decoded = decode(&incoming.body, incoming.content_encoding.as_deref());
         let problem = match &decoded {
             Ok(body) => match Event::parse(body) {
                 Ok(event) => {
                     let mut identity = Identity::of(&event, received_at_ms);
-                    if let Some(key) = incoming.key.clone().filter(|key| !key.is_empty()) {
+                    // A key that can be none would make the ledger refuse the whole batch.
+                    if let Some(key) = incoming.key.clone().filter(|key| (1..=MAX_KEY_BYTES).contains(&key.len())) {
                         identity.key = key;
                     }
                     drop(event);
                     let body = decoded.unwrap_or_default();
-                    return (
-                        message_id,
-                        Ok(Opened {
-                            incoming,
-                            body,
-                            identity: Mutex::new(identity),
-                            started,
-                        }),
-                    );
+                    return (message_id, Ok(Opened { incoming, body, identity: Mutex::new(identity), started }));
                 }
                 Err(error) => error.to_string(),
             },
@@ -230,18 +224,9 @@ where
         };
         let body = match decoded {
             Ok(body) => Encoded::of(&body),
-            Err(_) => Encoded {
-                text: incoming.body,
-                encoding: Encoding::Plain,
-            },
+            Err(_) => Encoded { text: incoming.body, encoding: Encoding::Plain },
         };
-        let letter = DeadLetter {
-            body,
-            identity: None,
-            received_at_ms,
-            reason: Reason::NotJson,
-            detail: problem,
-        };
+        let letter = DeadLetter { body, identity: None, received_at_ms, reason: Reason::NotJson, detail: problem };
         let sent = self.dead_letters.send(&letter).await;
         let outcome = if sent.is_ok() { "dead_lettered" } else { "put_back" };
         tracing::warn!(
@@ -254,13 +239,12 @@ where
         (message_id, Err(sent.is_ok()))
     }
 
-    /// Brings every message as far as it gets; an ending each, in their order.
-    async fn work_off(&self, opened: &[Opened], time_left: Duration) -> Vec<Ending> {
-        let leaders = leaders(opened);
+    /// Brings the first message of each event as far as it gets.
+    async fn work_off(&self, opened: &[Opened], leaders: &[usize], time_left: Duration) -> BTreeMap<usize, Ending> {
         let led: BTreeSet<usize> = leaders.iter().copied().collect();
         let rows = match self.rows(&led, opened).await {
             Ok(rows) => rows,
-            Err(error) => return vec![error.into(); opened.len()],
+            Err(error) => return led.into_iter().map(|position| (position, error.clone().into())).collect(),
         };
         let calls = Calls::new(&self.entities, &self.turnstile);
         let patience = time_left.saturating_sub(KEPT_FOR_PUBLISHING).max(time_left / 2);
@@ -275,7 +259,7 @@ where
         let mut publishing: FuturesUnordered<BoxFuture<'_, Vec<(usize, Ending)>>> = FuturesUnordered::new();
         let mut ready: Vec<Ready> = Vec::new();
         let mut gather_until = None;
-        let mut endings: HashMap<usize, Ending> = HashMap::new();
+        let mut endings = BTreeMap::new();
         loop {
             let gathered = gather_until.is_some_and(|until| tokio::time::Instant::now() >= until);
             if !ready.is_empty() && (preparing.is_empty() || ready.len() >= B::MAX_ENTRIES || gathered) {
@@ -297,24 +281,11 @@ where
                 else => break,
             }
         }
-        // Copies of one event share the fate of the first.
-        let fate = |leader: &usize| endings.get(leader).cloned();
-        leaders
-            .iter()
-            .map(|leader| {
-                fate(leader).unwrap_or(Ending::Back {
-                    cause: "not reached".to_owned(),
-                    retry_after_s: None,
-                })
-            })
-            .collect()
+        endings
     }
 
     async fn rows(&self, positions: &BTreeSet<usize>, opened: &[Opened]) -> Result<HashMap<String, Row>, PortError> {
-        let keys: HashSet<String> = positions
-            .iter()
-            .filter_map(|position| Some(opened.get(*position)?.identity().key))
-            .collect();
+        let keys: HashSet<String> = positions.iter().filter_map(|position| Some(opened.get(*position)?.identity().key)).collect();
         if keys.is_empty() {
             return Ok(HashMap::new());
         }
@@ -334,14 +305,8 @@ where
         let prepared = match tokio::time::timeout(patience, work).await {
             Ok(Ok(Ok(ready))) => Prepared::Ready(ready),
             Ok(Ok(Err(ending))) => Prepared::Ended(ending),
-            Ok(Err(_panic)) => Prepared::Ended(Ending::Failed {
-                reason: Reason::Panic,
-                cause: "panic".to_owned(),
-            }),
-            Err(_elapsed) => Prepared::Ended(Ending::Back {
-                cause: "out of time".to_owned(),
-                retry_after_s: None,
-            }),
+            Ok(Err(_panic)) => Prepared::Ended(Ending::Failed { reason: Reason::Panic, cause: "panic".to_owned() }),
+            Err(_elapsed) => Prepared::Ended(Ending::Back { cause: "out of time".to_owned(), retry_after_s: None }),
         };
         (position, prepared)
     }
@@ -349,46 +314,27 @@ where
     /// Settles what will be published for a message, unless nothing has to be.
     async fn prepare(&self, position: usize, message: &Opened, row: Option<Row>, calls: &Calls<'_, E>) -> Result<Ready, Ending> {
         // It was one when the message was opened.
-        let event = Event::parse(&message.body).map_err(|error| Ending::Dead {
-            reason: Reason::NotJson,
-            cause: error.to_string(),
-        })?;
+        let event =
+            Event::parse(&message.body).map_err(|error| Ending::Dead { reason: Reason::NotJson, cause: error.to_string() })?;
         let mut row = row;
         for _ in 0..MAX_LOOKS {
             let identity = message.identity();
             match next_step(row.take(), &identity.fingerprint, self.clock.now_ms() / 1000) {
                 Step::Done => return Err(Ending::Done("already_published")),
                 Step::Publish(detail) => {
-                    return Ok(Ready {
-                        position,
-                        detail,
-                        stored: true,
-                    });
+                    return Ok(Ready { position, detail, stored: true });
                 }
                 Step::AnotherEvent => message.set_identity(identity.beside_another_event()),
                 Step::WorkOut => {
                     let fetched = self.fetch_all(&event, calls).await?;
-                    let detail =
-                        cloud_event::detail(&event, &identity, &fetched, self.limits.max_entry_bytes).map_err(|TooLarge| {
-                            Ending::Dead {
-                                reason: Reason::TooLargeForBus,
-                                cause: TooLarge.to_string(),
-                            }
-                        })?;
-                    if fetched.is_empty() {
-                        return Ok(Ready {
-                            position,
-                            detail,
-                            stored: false,
-                        });
+                    let detail = cloud_event::detail(&event, &identity, &fetched, self.limits.max_entry_bytes)
+                        .map_err(|TooLarge| Ending::Dead { reason: Reason::TooLargeForBus, cause: TooLarge.to_string() })?;
+                    if fetched.is_empty() && event.is_the_same_in_every_delivery() {
+                        return Ok(Ready { position, detail, stored: false });
                     }
                     match self.ledger.store(&identity, &detail, self.clock.now_ms() / 1000).await? {
                         Written::Yes => {
-                            return Ok(Ready {
-                                position,
-                                detail,
-                                stored: true,
-                            });
+                            return Ok(Ready { position, detail, stored: true });
                         }
                         // A twin was first: what it stored is what goes out.
                         Written::Refused => {}
@@ -396,18 +342,9 @@ where
                 }
             }
             let key = message.identity().key;
-            row = self
-                .ledger
-                .rows(std::slice::from_ref(&key))
-                .await?
-                .into_iter()
-                .map(|(_, row)| row)
-                .next();
+            row = self.ledger.rows(std::slice::from_ref(&key)).await?.into_iter().map(|(_, row)| row).next();
         }
-        Err(Ending::Back {
-            cause: "the ledger row keeps changing".to_owned(),
-            retry_after_s: None,
-        })
+        Err(Ending::Back { cause: "the ledger row keeps changing".to_owned(), retry_after_s: None })
     }
 
     async fn fetch_all(&self, event: &Event<'_>, calls: &Calls<'_, E>) -> Result<Vec<(EntityRef, Fetched)>, Ending> {
@@ -419,12 +356,7 @@ where
         for (entity, answer) in asked.iter().zip(answers) {
             fetched.push((entity.clone(), answer?));
         }
-        let none = Fetched {
-            status: Status::Skipped,
-            survivor_id: None,
-            body: None,
-            fetched_at_ms: self.clock.now_ms(),
-        };
+        let none = Fetched { status: Status::Skipped, survivor_id: None, body: None, fetched_at_ms: self.clock.now_ms() };
         fetched.extend(skipped.iter().map(|entity| (entity.clone(), none.clone())));
         Ok(fetched)
     }
@@ -443,10 +375,9 @@ where
         let marks = ready.iter().zip(results).map(async |(event, result)| {
             let ending = match result {
                 Ok(()) => self.mark_published(event, opened).await,
-                Err(PortError::Invalid { call, cause }) => Ending::Failed {
-                    reason: Reason::InvalidEntry,
-                    cause: format!("{call}: {cause}"),
-                },
+                Err(PortError::Invalid { call, cause }) => {
+                    Ending::Failed { reason: Reason::InvalidEntry, cause: format!("{call}: {cause}") }
+                }
                 Err(error) => error.into(),
             };
             (event.position, ending)
@@ -463,9 +394,7 @@ where
         let marked = if event.stored {
             self.ledger.published(&identity.key, self.expires_at_s(now_s)).await
         } else {
-            self.ledger
-                .published_unstored(&identity, now_s, self.expires_at_s(now_s))
-                .await
+            self.ledger.published_unstored(&identity, now_s, self.expires_at_s(now_s)).await
         };
         match marked {
             // Refused: a twin marked it.
@@ -477,10 +406,9 @@ where
     /// Draws the consequence of an ending and logs it; a delay in seconds for what must come again.
     async fn settle(&self, message: &Opened, ending: Ending) -> Option<u32> {
         let ending = match ending {
-            Ending::Back { .. } if self.is_too_old(&message.incoming) => Ending::Dead {
-                reason: Reason::TooOld,
-                cause: "waited longer than 12 days".to_owned(),
-            },
+            Ending::Back { .. } if self.is_too_old(&message.incoming) => {
+                Ending::Dead { reason: Reason::TooOld, cause: "waited longer than 12 days".to_owned() }
+            }
             Ending::Failed { reason, cause } if self.attempts(message).await >= self.limits.max_attempts => {
                 Ending::Dead { reason, cause }
             }
@@ -508,11 +436,7 @@ where
             "enrichment"
         );
         let retry_after_s = retry_after_s?;
-        Some(backoff::delay_s(
-            message.incoming.receive_count,
-            retry_after_s,
-            &mut fastrand::Rng::new(),
-        ))
+        Some(backoff::delay_s(message.incoming.receive_count, retry_after_s, &mut fastrand::Rng::new()))
     }
 
     /// How often the event itself failed; where the ledger has no row to count on, how often the message came.
@@ -543,9 +467,7 @@ where
     }
 
     fn is_too_old(&self, incoming: &Incoming) -> bool {
-        incoming
-            .sent_at_ms
-            .is_some_and(|sent_at_ms| self.clock.now_ms() - sent_at_ms > TOO_OLD_MS)
+        incoming.sent_at_ms.is_some_and(|sent_at_ms| self.clock.now_ms() - sent_at_ms > TOO_OLD_MS)
     }
 
     fn expires_at_s(&self, now_s: i64) -> i64 {
@@ -561,9 +483,7 @@ fn leaders(opened: &[Opened]) -> Vec<usize> {
         .enumerate()
         .map(|(position, message)| {
             let identity = message.identity();
-            *first
-                .entry((identity.key, identity.fingerprint.as_str().to_owned()))
-                .or_insert(position)
+            *first.entry((identity.key, identity.fingerprint.as_str().to_owned())).or_insert(position)
         })
         .collect()
 }

@@ -44,8 +44,7 @@ impl<'a> Event<'a> {
 
     /// The key of the event in the ledger: the sender's `eventId`, or a hash of the event where it has none.
     pub fn id(&self) -> String {
-        self.sent_id()
-            .unwrap_or_else(|| identity::content_hash(&self.members, self.enveloped))
+        self.sent_id().unwrap_or_else(|| identity::content_hash(&self.members, self.enveloped))
     }
 
     /// Tells apart two events that bear the same id: a short hash of name and org.
@@ -56,16 +55,12 @@ impl<'a> Event<'a> {
     /// The event's name as sent (`customerUpdated`), if it has one that can be a name: not empty, at most 128 characters, no
     /// control characters.
     pub fn name(&self) -> Option<String> {
-        self.raw_name()
-            .filter(|name| name.chars().count() <= MAX_NAME_CHARS && !name.chars().any(char::is_control))
+        self.raw_name().filter(|name| name.chars().count() <= MAX_NAME_CHARS && !name.chars().any(char::is_control))
     }
 
     /// The Capillary org that the event belongs to.
     pub fn org_id(&self) -> Option<i64> {
-        self.members
-            .get("orgId")
-            .and_then(|value| integer(value))
-            .filter(|org| *org >= 0)
+        self.members.get("orgId").and_then(|value| integer(value)).filter(|org| *org >= 0)
     }
 
     /// `apiRequestId`: the API call that caused the event, if it tells.
@@ -80,10 +75,13 @@ impl<'a> Event<'a> {
 
     /// `createdAt`: when the sender stored the event, in milliseconds since 1970.
     pub fn created_at_ms(&self) -> Option<i64> {
-        self.members
-            .get("createdAt")
-            .and_then(|value| integer(value))
-            .filter(|ms| (1..=MAX_TIME_MS).contains(ms))
+        self.members.get("createdAt").and_then(|value| integer(value)).filter(|ms| (1..=MAX_TIME_MS).contains(ms))
+    }
+
+    /// Whether what is published without entities follows from the event alone: it has its own time, and nothing in it says
+    /// anything of the delivery that brought it, which another delivery of the same event may say differently.
+    pub fn is_the_same_in_every_delivery(&self) -> bool {
+        self.created_at_ms().is_some() && !self.members.keys().any(|name| identity::DELIVERY_MEMBERS.contains(&name.as_str()))
     }
 
     /// The value at a path of member names below the event; where the event has no `data`, `data` is the event itself (facts: hoisted).
@@ -121,11 +119,7 @@ impl<'a> Event<'a> {
 
     fn sent_id(&self) -> Option<String> {
         let value = self.members.get("eventId")?;
-        let id = if value.get().starts_with('"') {
-            text(value)?
-        } else {
-            number_text(value)?.to_owned()
-        };
+        let id = if value.get().starts_with('"') { text(value)? } else { number_text(value)?.to_owned() };
         let printable = !id.is_empty() && id.len() <= 256 && id.bytes().all(|byte| (0x20..=0x7e).contains(&byte));
         printable.then_some(id)
     }
@@ -133,17 +127,12 @@ impl<'a> Event<'a> {
     fn raw_name(&self) -> Option<String> {
         let named = self.text_member("eventName");
         named.or_else(|| {
-            self.text_member("eventType")
-                .map(|name| without_org_prefix(&name).to_owned())
-                .filter(|name| !name.is_empty())
+            self.text_member("eventType").map(|name| without_org_prefix(&name).to_owned()).filter(|name| !name.is_empty())
         })
     }
 
     fn text_member(&self, name: &str) -> Option<String> {
-        self.members
-            .get(name)
-            .and_then(|value| text(value))
-            .filter(|text| !text.is_empty())
+        self.members.get(name).and_then(|value| text(value)).filter(|text| !text.is_empty())
     }
 }
 
@@ -160,10 +149,7 @@ fn text(value: &RawValue) -> Option<String> {
 }
 
 fn number_text(value: &RawValue) -> Option<&str> {
-    value
-        .get()
-        .starts_with(|first: char| first == '-' || first.is_ascii_digit())
-        .then(|| value.get())
+    value.get().starts_with(|first: char| first == '-' || first.is_ascii_digit()).then(|| value.get())
 }
 
 /// A whole number in any of the forms that occur: `50952`, `50952.0`, `1.73985783E12`, `"50952"`.
@@ -196,42 +182,18 @@ mod tests {
 
     #[test]
     fn only_one_json_object_in_utf8_is_an_event() {
-        for body in [
-            "",
-            " ",
-            "null",
-            "[]",
-            "[{}]",
-            "1",
-            "\"{}\"",
-            "{",
-            "{}{}",
-            "{} x",
-            "<html>",
-            "{\"a\":01}",
-            "{'a':1}",
-        ] {
+        for body in ["", " ", "null", "[]", "[{}]", "1", "\"{}\"", "{", "{}{}", "{} x", "<html>", "{\"a\":01}", "{'a':1}"] {
             assert!(Event::parse(body.as_bytes()).is_err(), "{body}");
         }
         assert!(Event::parse(b"{\"name\":\"\xff\"}").is_err());
-        for body in [
-            "{}",
-            " {\"a\": 1e400} ",
-            "\u{feff}{}",
-            "{\"a\":\"\\ud800\"}",
-            "{\"a\":1,\"a\":2}",
-        ] {
+        for body in ["{}", " {\"a\": 1e400} ", "\u{feff}{}", "{\"a\":\"\\ud800\"}", "{\"a\":1,\"a\":2}"] {
             assert!(Event::parse(body.as_bytes()).is_ok(), "{body}");
         }
     }
 
     #[test]
     fn deep_nesting_is_no_reason_to_refuse_or_to_fall_over() {
-        let deep = format!(
-            "{{\"eventId\":\"deep\",\"data\":{}{}}}",
-            "[".repeat(200_000),
-            "]".repeat(200_000)
-        );
+        let deep = format!("{{\"eventId\":\"deep\",\"data\":{}{}}}", "[".repeat(200_000), "]".repeat(200_000));
         assert_eq!(parse(&deep).id(), "deep");
         let deep_without_id = format!("{{\"data\":{}{}}}", "[".repeat(200_000), "]".repeat(200_000));
         assert!(parse(&deep_without_id).id().starts_with("sha256:"));
@@ -245,10 +207,7 @@ mod tests {
         for org in ["null", "\"x\"", "1.5", "-1", "{}", "1e400", "true"] {
             assert_eq!(parse(&format!("{{\"orgId\":{org}}}")).org_id(), None, "{org}");
         }
-        assert_eq!(
-            parse("{\"createdAt\":1.73985783E12}").created_at_ms(),
-            Some(1_739_857_830_000)
-        );
+        assert_eq!(parse("{\"createdAt\":1.73985783E12}").created_at_ms(), Some(1_739_857_830_000));
         assert_eq!(parse("{\"createdAt\":904788626831872}").created_at_ms(), None);
     }
 
@@ -264,31 +223,15 @@ mod tests {
             assert_eq!(parse(&format!("{{\"eventId\":{sent}}}")).sent_id().as_deref(), id);
         }
         let too_long = format!("\"{}\"", "x".repeat(257));
-        for sent in [
-            "\"\"",
-            "null",
-            "{}",
-            "[1]",
-            "true",
-            "\"caf\\u00e9\"",
-            "\"a\\u0000\"",
-            "\"\\ud800\"",
-            too_long.as_str(),
-        ] {
+        for sent in ["\"\"", "null", "{}", "[1]", "true", "\"caf\\u00e9\"", "\"a\\u0000\"", "\"\\ud800\"", too_long.as_str()] {
             assert_eq!(parse(&format!("{{\"eventId\":{sent}}}")).sent_id(), None, "{sent}");
-            assert!(
-                parse(&format!("{{\"eventId\":{sent}}}")).id().starts_with("sha256:"),
-                "{sent}"
-            );
+            assert!(parse(&format!("{{\"eventId\":{sent}}}")).id().starts_with("sha256:"), "{sent}");
         }
     }
 
     #[test]
     fn a_name_that_can_be_no_detail_type_is_no_name() {
-        assert_eq!(
-            parse("{\"eventName\":\"CouponIssue\"}").name().as_deref(),
-            Some("CouponIssue")
-        );
+        assert_eq!(parse("{\"eventName\":\"CouponIssue\"}").name().as_deref(), Some("CouponIssue"));
         for name in ["", "a\\nb", &"x".repeat(129)] {
             assert_eq!(parse(&format!("{{\"eventName\":\"{name}\"}}")).name(), None);
         }
@@ -298,20 +241,11 @@ mod tests {
     #[test]
     fn ids_are_found_where_they_stand_also_without_data() {
         let event = parse("{\"eventName\":\"x\",\"data\":{\"customerIdentifiers\":{\"customerId\":637609565.0}}}");
-        assert_eq!(
-            event.id_at(&["data", "customerIdentifiers", "customerId"]).as_deref(),
-            Some("637609565")
-        );
+        assert_eq!(event.id_at(&["data", "customerIdentifiers", "customerId"]).as_deref(), Some("637609565"));
         let hoisted = parse("{\"eventName\":\"x\",\"customerIdentifiers\":{\"customerId\":\"7\"}}");
-        assert_eq!(
-            hoisted.id_at(&["data", "customerIdentifiers", "customerId"]).as_deref(),
-            Some("7")
-        );
+        assert_eq!(hoisted.id_at(&["data", "customerIdentifiers", "customerId"]).as_deref(), Some("7"));
         assert_eq!(hoisted.id_at(&["data", "customerIdentifiers", "other"]), None);
-        assert_eq!(
-            parse("{\"data\":{\"transactionId\":-1}}").id_at(&["data", "transactionId"]),
-            None
-        );
+        assert_eq!(parse("{\"data\":{\"transactionId\":-1}}").id_at(&["data", "transactionId"]), None);
         assert_eq!(parse("{\"data\":[1]}").id_at(&["data", "transactionId"]), None);
     }
 }

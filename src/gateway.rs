@@ -68,10 +68,7 @@ impl Request {
     fn is_for_events(&self) -> bool {
         let path = self.raw_path.as_deref().or(self.path.as_deref()).unwrap_or_default();
         let stage = self.request_context.stage.as_deref().unwrap_or_default();
-        let below_stage = path
-            .strip_prefix('/')
-            .and_then(|path| path.strip_prefix(stage))
-            .filter(|rest| rest.starts_with('/'));
+        let below_stage = path.strip_prefix('/').and_then(|path| path.strip_prefix(stage)).filter(|rest| rest.starts_with('/'));
         let matched_below_base_path = self.resource.as_deref() == Some(PATH) && path.ends_with(PATH);
         path == PATH || below_stage == Some(PATH) || matched_below_base_path
     }
@@ -131,29 +128,16 @@ where
     let started = std::time::Instant::now();
     let is_http_api = request.request_context.http.is_some();
     let receipt = if !request.is_for_events() {
-        Receipt {
-            disposition: Disposition::NotFound,
-            identity: None,
-        }
+        Receipt { disposition: Disposition::NotFound, identity: None }
     } else if request.method() != METHOD {
-        Receipt {
-            disposition: Disposition::MethodNotAllowed,
-            identity: None,
-        }
+        Receipt { disposition: Disposition::MethodNotAllowed, identity: None }
     } else {
-        let delivery = Delivery {
-            headers: request.headers(),
-            body: request.body(),
-            trace: trace.and_then(TraceHeader::parse),
-        };
+        let delivery = Delivery { headers: request.headers(), body: request.body(), trace: trace.and_then(TraceHeader::parse) };
         // A panic would become a 502, which the sender may not resend.
         AssertUnwindSafe(receiver.receive(delivery))
             .catch_unwind()
             .await
-            .unwrap_or(Receipt {
-                disposition: Disposition::Unavailable,
-                identity: None,
-            })
+            .unwrap_or(Receipt { disposition: Disposition::Unavailable, identity: None })
     };
     log(&receipt, started.elapsed());
     response(&receipt.disposition, is_http_api)
@@ -241,10 +225,7 @@ mod tests {
     #[test]
     fn the_method_is_that_of_the_request() {
         assert_eq!(request(json!({"httpMethod": "POST"})).method(), "POST");
-        assert_eq!(
-            request(json!({"httpMethod": "GET", "requestContext": {"http": {"method": "POST"}}})).method(),
-            "POST"
-        );
+        assert_eq!(request(json!({"httpMethod": "GET", "requestContext": {"http": {"method": "POST"}}})).method(), "POST");
         assert_eq!(request(json!({})).method(), "");
     }
 

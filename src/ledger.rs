@@ -41,9 +41,7 @@ impl Status {
 
     /// From what stands in the table.
     pub fn from_text(text: &str) -> Option<Self> {
-        [Self::Received, Self::Enriched, Self::Published, Self::Failed]
-            .into_iter()
-            .find(|status| status.as_str() == text)
+        [Self::Received, Self::Enriched, Self::Published, Self::Failed].into_iter().find(|status| status.as_str() == text)
     }
 }
 
@@ -148,19 +146,13 @@ pub fn judge_refusal(claim: &Claim, row: &Row) -> Refusal {
     if row.claim_id.as_deref() == Some(claim.claim_id.as_str()) {
         return Refusal::OwnClaim;
     }
-    if row
-        .fingerprint
-        .as_deref()
-        .is_some_and(|fingerprint| fingerprint != claim.identity.fingerprint.as_str())
-    {
+    if row.fingerprint.as_deref().is_some_and(|fingerprint| fingerprint != claim.identity.fingerprint.as_str()) {
         return Refusal::AnotherEvent;
     }
     if row.status != Some(Status::Received) {
         return Refusal::Duplicate;
     }
-    Refusal::Leased {
-        remaining_ms: (row.lease_until_ms.unwrap_or_default() - claim.now_ms).max(0),
-    }
+    Refusal::Leased { remaining_ms: (row.lease_until_ms.unwrap_or_default() - claim.now_ms).max(0) }
 }
 
 /// What the enricher does with an event whose row it has read.
@@ -197,12 +189,7 @@ mod tests {
 
     fn claim() -> Claim {
         let event = Event::parse(br#"{"eventId":"e1","eventName":"x","orgId":1}"#).unwrap();
-        Claim {
-            identity: Identity::of(&event, 1_000),
-            claim_id: "mine".into(),
-            now_ms: 1_000,
-            expires_at_s: 100,
-        }
+        Claim { identity: Identity::of(&event, 1_000), claim_id: "mine".into(), now_ms: 1_000, expires_at_s: 100 }
     }
 
     fn row(status: Status) -> Row {
@@ -217,21 +204,14 @@ mod tests {
 
     #[test]
     fn a_claim_of_our_own_is_ours_whatever_else_the_row_says() {
-        let ours = Row {
-            claim_id: Some("mine".into()),
-            fingerprint: Some("other".into()),
-            ..row(Status::Published)
-        };
+        let ours = Row { claim_id: Some("mine".into()), fingerprint: Some("other".into()), ..row(Status::Published) };
         assert_eq!(judge_refusal(&claim(), &ours), Refusal::OwnClaim);
     }
 
     #[test]
     fn another_event_under_the_same_id_is_seen_before_its_state() {
         for status in [Status::Received, Status::Published] {
-            let theirs = Row {
-                fingerprint: Some("other".into()),
-                ..row(status)
-            };
+            let theirs = Row { fingerprint: Some("other".into()), ..row(status) };
             assert_eq!(judge_refusal(&claim(), &theirs), Refusal::AnotherEvent);
         }
     }
@@ -245,14 +225,8 @@ mod tests {
 
     #[test]
     fn a_received_row_waits_for_its_lease_and_never_for_ever() {
-        assert_eq!(
-            judge_refusal(&claim(), &row(Status::Received)),
-            Refusal::Leased { remaining_ms: 2_500 }
-        );
-        let without_lease = Row {
-            lease_until_ms: None,
-            ..row(Status::Received)
-        };
+        assert_eq!(judge_refusal(&claim(), &row(Status::Received)), Refusal::Leased { remaining_ms: 2_500 });
+        let without_lease = Row { lease_until_ms: None, ..row(Status::Received) };
         assert_eq!(judge_refusal(&claim(), &without_lease), Refusal::Leased { remaining_ms: 0 });
     }
 
@@ -260,30 +234,15 @@ mod tests {
     fn the_enricher_publishes_what_is_stored_and_else_works_it_out() {
         let fingerprint = claim().identity.fingerprint;
         let step = |row: Option<Row>| next_step(row, &fingerprint, 50);
-        let stored = |status| Row {
-            detail: Some("{}".into()),
-            ..row(status)
-        };
+        let stored = |status| Row { detail: Some("{}".into()), ..row(status) };
         assert_eq!(step(None), Step::WorkOut);
         assert_eq!(step(Some(row(Status::Received))), Step::WorkOut);
         assert_eq!(step(Some(row(Status::Failed))), Step::WorkOut);
         assert_eq!(step(Some(row(Status::Published))), Step::Done);
         assert_eq!(step(Some(stored(Status::Enriched))), Step::Publish("{}".into()));
         assert_eq!(step(Some(stored(Status::Failed))), Step::Publish("{}".into()));
-        assert_eq!(
-            step(Some(Row {
-                expires_at_s: Some(50),
-                ..row(Status::Published)
-            })),
-            Step::WorkOut
-        );
-        assert_eq!(
-            step(Some(Row {
-                fingerprint: Some("other".into()),
-                ..row(Status::Published)
-            })),
-            Step::AnotherEvent
-        );
+        assert_eq!(step(Some(Row { expires_at_s: Some(50), ..row(Status::Published) })), Step::WorkOut);
+        assert_eq!(step(Some(Row { fingerprint: Some("other".into()), ..row(Status::Published) })), Step::AnotherEvent);
     }
 
     #[test]
@@ -296,9 +255,6 @@ mod tests {
         );
         let identity = Identity::of(&Event::parse(body.as_bytes()).unwrap(), 0).beside_another_event();
         assert_eq!(identity.key.len(), 256 + 1 + 16);
-        assert_eq!(
-            (identity.event_name, identity.request_id, identity.ref_id),
-            (None, None, None)
-        );
+        assert_eq!((identity.event_name, identity.request_id, identity.ref_id), (None, None, None));
     }
 }

@@ -21,10 +21,7 @@ pub fn start() {
         .with_current_span(false)
         .with_span_list(false)
         .with_target(false);
-    tracing_subscriber::registry()
-        .with(lines)
-        .with(Targets::new().with_target(env!("CARGO_CRATE_NAME"), level))
-        .init();
+    tracing_subscriber::registry().with(lines).with(Targets::new().with_target(env!("CARGO_CRATE_NAME"), level)).init();
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
         tracing::error!(place, "panic");

@@ -57,28 +57,17 @@ impl Encoded {
     /// Writes bytes so that SQS takes them and gives them back unchanged.
     pub fn of(bytes: &[u8]) -> Self {
         let straight = match std::str::from_utf8(bytes) {
-            Ok(text) if !text.is_empty() && text.chars().all(survives_sqs) => Self {
-                text: text.to_owned(),
-                encoding: Encoding::Plain,
-            },
-            _ => Self {
-                text: BASE64_STANDARD.encode(bytes),
-                encoding: Encoding::Base64,
-            },
+            Ok(text) if !text.is_empty() && text.chars().all(survives_sqs) => {
+                Self { text: text.to_owned(), encoding: Encoding::Plain }
+            }
+            _ => Self { text: BASE64_STANDARD.encode(bytes), encoding: Encoding::Base64 },
         };
         if bytes.len() <= COMPRESSED_FROM_BYTES {
             return straight;
         }
-        let compressed = Self {
-            text: BASE64_STANDARD.encode(gzip(bytes)),
-            encoding: Encoding::GzipBase64,
-        };
+        let compressed = Self { text: BASE64_STANDARD.encode(gzip(bytes)), encoding: Encoding::GzipBase64 };
         // Bytes that don't compress only grow in base64.
-        if compressed.text.len() < straight.text.len() {
-            compressed
-        } else {
-            straight
-        }
+        if compressed.text.len() < straight.text.len() { compressed } else { straight }
     }
 
     /// Whether SQS takes it, with its attributes.
@@ -128,10 +117,7 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
 /// What [`gzip`] was given.
 pub(crate) fn gunzip(bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
     let mut unpacked = Vec::new();
-    GzDecoder::new(bytes)
-        .take(MAX_UNPACKED_BYTES)
-        .read_to_end(&mut unpacked)
-        .map_err(|_| DecodeError::Damaged)?;
+    GzDecoder::new(bytes).take(MAX_UNPACKED_BYTES).read_to_end(&mut unpacked).map_err(|_| DecodeError::Damaged)?;
     Ok(unpacked)
 }
 
@@ -203,9 +189,7 @@ impl TraceHeader {
     /// `Root=1-…;Parent=…;Sampled=…`, if it is one.
     pub fn parse(text: &str) -> Option<Self> {
         let shaped = text.starts_with("Root=1-") && text.len() <= 256;
-        let plain = text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'=' | b'-' | b';' | b':' | b','));
+        let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'=' | b'-' | b';' | b':' | b','));
         (shaped && plain).then(|| Self(text.to_owned()))
     }
 

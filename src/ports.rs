@@ -89,7 +89,7 @@ pub trait Ledger: Send + Sync {
     /// The bus took what the row stores (P2).
     fn published(&self, key: &str, expires_at_s: i64) -> impl Future<Output = Result<Written, PortError>> + Send;
 
-    /// The bus took an event without entities, which needs no storing: its content follows from the message alone (P2).
+    /// The bus took an event that needs no storing, since its content follows from the message alone (P2).
     fn published_unstored(
         &self,
         identity: &Identity,

@@ -18,14 +18,13 @@ use crate::{
     ports::{Claimed, Claims, Clock, DeadLetterQueue, EventsQueue, PortError, SecretStore},
 };
 
-/// An answer is given within this time. Shorter than the lease, so that who takes a claim over knows that the first one is no
-/// longer at work.
-pub const ANSWER_WITHIN: Duration = Duration::from_secs(9);
+/// An answer is given within this time, so that with a start before it no sender waits 10 seconds. Shorter than the lease, so
+/// that who takes a claim over knows that the first one is no longer at work.
+pub const ANSWER_WITHIN: Duration = Duration::from_millis(8_500);
+/// What a start may take to read the secret.
+pub const PREPARE_WITHIN: Duration = Duration::from_secs(1);
 
-const _: () = assert!(
-    ANSWER_WITHIN.as_millis() < crate::ledger::LEASE_MS as u128,
-    "an answer must come before the lease ends"
-);
+const _: () = assert!(ANSWER_WITHIN.as_millis() < crate::ledger::LEASE_MS as u128, "an answer must come before the lease ends");
 
 /// How many events may bear one id before something is wrong with us.
 const MAX_KEYS: u32 = 3;
@@ -69,9 +68,8 @@ impl<C: Claims, Q: EventsQueue, D: DeadLetterQueue, S: SecretStore, K: Clock + C
     /// Takes in a delivery, within [`ANSWER_WITHIN`] whatever hangs.
     pub async fn receive(&self, delivery: Delivery) -> Receipt {
         let mut identity = None;
-        let disposition = tokio::time::timeout(ANSWER_WITHIN, self.take_in(delivery, &mut identity))
-            .await
-            .unwrap_or(Disposition::Unavailable);
+        let disposition =
+            tokio::time::timeout(ANSWER_WITHIN, self.take_in(delivery, &mut identity)).await.unwrap_or(Disposition::Unavailable);
         Receipt { disposition, identity }
     }
 
@@ -142,30 +140,17 @@ impl<C: Claims, Q: EventsQueue, D: DeadLetterQueue, S: SecretStore, K: Clock + C
             };
             match refusal {
                 Refusal::OwnClaim => {
-                    self.queue
-                        .send(&Message {
-                            body: body.clone(),
-                            identity: claim.identity,
-                            trace,
-                        })
-                        .await?;
-                    return Ok(Disposition::Accepted {
-                        key: identity.key.clone(),
-                    });
+                    self.queue.send(&Message { body: body.clone(), identity: claim.identity, trace }).await?;
+                    return Ok(Disposition::Accepted { key: identity.key.clone() });
                 }
                 Refusal::AnotherEvent => *identity = identity.clone().beside_another_event(),
                 Refusal::Duplicate => {
-                    return Ok(Disposition::Duplicate {
-                        key: identity.key.clone(),
-                    });
+                    return Ok(Disposition::Duplicate { key: identity.key.clone() });
                 }
                 Refusal::Leased { remaining_ms } => return Ok(Disposition::InProgress { remaining_ms }),
             }
         }
-        Err(PortError::Unavailable {
-            call: "ledger",
-            cause: "each key is another event's".to_owned(),
-        })
+        Err(PortError::Unavailable { call: "ledger", cause: "each key is another event's".to_owned() })
     }
 
     /// Final answers wait until the bytes are safe.

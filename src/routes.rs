@@ -23,14 +23,8 @@ enum Lookup {
 
 /// Event name in lower case, and what to fetch for it: first what the event is about.
 const ROUTES: [(&str, &[Lookup]); 2] = [
-    (
-        "transactionadded",
-        &[Lookup::Transaction(TRANSACTION), Lookup::Customer(CUSTOMER)],
-    ),
-    (
-        "transactionupdated",
-        &[Lookup::Transaction(TRANSACTION), Lookup::Customer(CUSTOMER)],
-    ),
+    ("transactionadded", &[Lookup::Transaction(TRANSACTION), Lookup::Customer(CUSTOMER)]),
+    ("transactionupdated", &[Lookup::Transaction(TRANSACTION), Lookup::Customer(CUSTOMER)]),
 ];
 
 /// Every other event brings the customer that it names, if it names one.
@@ -39,10 +33,7 @@ const ELSE: &[Lookup] = &[Lookup::Customer(CUSTOMER)];
 /// The entities behind an event, each once, first what it is about; none for an event that names none.
 pub fn entities(event: &Event<'_>) -> Vec<EntityRef> {
     let name = event.name().unwrap_or_default().to_lowercase();
-    let lookups = ROUTES
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map_or(ELSE, |(_, lookups)| *lookups);
+    let lookups = ROUTES.iter().find(|(known, _)| *known == name).map_or(ELSE, |(_, lookups)| *lookups);
     let mut found: Vec<EntityRef> = Vec::new();
     for entity in lookups.iter().filter_map(|lookup| lookup.find(event)) {
         if !found.contains(&entity) {
@@ -55,16 +46,10 @@ pub fn entities(event: &Event<'_>) -> Vec<EntityRef> {
 impl Lookup {
     fn find(self, event: &Event<'_>) -> Option<EntityRef> {
         match self {
-            Self::Customer(path) => Some(EntityRef {
-                kind: Kind::Customer,
-                id: event.id_at(path)?,
-                types: &[],
-            }),
-            Self::Transaction(path) => Some(EntityRef {
-                kind: Kind::Transaction,
-                id: event.id_at(path)?,
-                types: transaction_types(event),
-            }),
+            Self::Customer(path) => Some(EntityRef { kind: Kind::Customer, id: event.id_at(path)?, types: &[] }),
+            Self::Transaction(path) => {
+                Some(EntityRef { kind: Kind::Transaction, id: event.id_at(path)?, types: transaction_types(event) })
+            }
         }
     }
 }
@@ -85,10 +70,7 @@ mod tests {
     use super::*;
 
     fn subjects(body: &str) -> Vec<String> {
-        entities(&Event::parse(body.as_bytes()).unwrap())
-            .iter()
-            .map(EntityRef::subject)
-            .collect()
+        entities(&Event::parse(body.as_bytes()).unwrap()).iter().map(EntityRef::subject).collect()
     }
 
     #[test]
@@ -106,14 +88,8 @@ mod tests {
 
     #[test]
     fn other_events_bring_the_customer_that_they_name() {
-        assert_eq!(
-            subjects(r#"{"eventName":"pointsIssued","data":{"customerIdentifiers":{"customerId":"9"}}}"#),
-            ["customer/9"]
-        );
-        assert_eq!(
-            subjects(r#"{"eventName":"neverHeardOf","data":{"customerIdentifiers":{"customerId":9}}}"#),
-            ["customer/9"]
-        );
+        assert_eq!(subjects(r#"{"eventName":"pointsIssued","data":{"customerIdentifiers":{"customerId":"9"}}}"#), ["customer/9"]);
+        assert_eq!(subjects(r#"{"eventName":"neverHeardOf","data":{"customerIdentifiers":{"customerId":9}}}"#), ["customer/9"]);
         assert!(subjects(r#"{"eventName":"promotionCreated","data":{"promotionId":1}}"#).is_empty());
         assert!(subjects(r#"{"eventName":"customerAdded"}"#).is_empty());
         assert!(subjects("{}").is_empty());

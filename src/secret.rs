@@ -49,18 +49,8 @@ pub enum Reread<T> {
 impl<S: SecretStore, K: Clock, T: Meaning> CachedSecret<S, K, T> {
     /// A secret that is not read yet.
     pub fn new(store: S, clock: K) -> Self {
-        let known = Known {
-            value: None,
-            read_at_ms: 0,
-            failed_at_ms: None,
-            misfit_at_ms: None,
-        };
-        Self {
-            store,
-            clock,
-            reading: tokio::sync::Mutex::new(()),
-            known: Mutex::new(known),
-        }
+        let known = Known { value: None, read_at_ms: 0, failed_at_ms: None, misfit_at_ms: None };
+        Self { store, clock, reading: tokio::sync::Mutex::new(()), known: Mutex::new(known) }
     }
 
     /// The value, read again if it is older than five minutes; the last good one while the store is down. None if there never was

@@ -24,10 +24,7 @@ pub struct EventBus {
 impl EventBus {
     /// The bus with this name or ARN.
     pub fn new(config: &SdkConfig, name: String) -> Self {
-        Self {
-            client: Client::new(config),
-            name,
-        }
+        Self { client: Client::new(config), name }
     }
 
     async fn call(&self, entries: &[Entry]) -> Vec<Result<(), PortError>> {
@@ -44,10 +41,7 @@ impl EventBus {
             Ok(answer) => {
                 let mut results = answer.entries.unwrap_or_default().into_iter();
                 // An answer with too few entries says nothing of the rest.
-                entries
-                    .iter()
-                    .map(|_| judge(results.next().map(|result| result.error_code)))
-                    .collect()
+                entries.iter().map(|_| judge(results.next().map(|result| result.error_code))).collect()
             }
             Err(error) => {
                 let error = port_error(CALL, &error);
@@ -94,10 +88,7 @@ fn judge(result: Option<Option<String>>) -> Result<(), PortError> {
         Some(None) => Ok(()),
         Some(Some(cause)) if INVALID_ENTRY.contains(&cause.as_str()) => Err(PortError::Invalid { call: CALL, cause }),
         Some(Some(cause)) => Err(PortError::Unavailable { call: CALL, cause }),
-        None => Err(PortError::Unavailable {
-            call: CALL,
-            cause: "NoResult".to_owned(),
-        }),
+        None => Err(PortError::Unavailable { call: CALL, cause: "NoResult".to_owned() }),
     }
 }
 
@@ -106,11 +97,7 @@ mod tests {
     use super::*;
 
     fn entry(bytes: usize) -> Entry {
-        Entry {
-            detail_type: "x".to_owned(),
-            detail: "x".repeat(bytes),
-            trace: None,
-        }
+        Entry { detail_type: "x".to_owned(), detail: "x".repeat(bytes), trace: None }
     }
 
     #[test]
@@ -123,14 +110,8 @@ mod tests {
     #[test]
     fn only_a_result_without_error_is_success() {
         assert!(judge(Some(None)).is_ok());
-        assert!(matches!(
-            judge(Some(Some("MalformedDetail".into()))),
-            Err(PortError::Invalid { .. })
-        ));
-        assert!(matches!(
-            judge(Some(Some("InternalFailure".into()))),
-            Err(PortError::Unavailable { .. })
-        ));
+        assert!(matches!(judge(Some(Some("MalformedDetail".into()))), Err(PortError::Invalid { .. })));
+        assert!(matches!(judge(Some(Some("InternalFailure".into()))), Err(PortError::Unavailable { .. })));
         assert!(matches!(judge(None), Err(PortError::Unavailable { .. })));
     }
 }

@@ -22,6 +22,8 @@ const FORMAT_VERSION: i64 = 1;
 const PUT: &str = "DynamoDB.PutItem";
 const UPDATE: &str = "DynamoDB.UpdateItem";
 const READ: &str = "DynamoDB.BatchGetItem";
+/// The most keys in one read.
+const MAX_KEYS: usize = 100;
 
 /// W1: no row, a row past its expiry, or a claim of the same event whose lease ran out.
 const MAY_CLAIM: &str =
@@ -48,10 +50,34 @@ type Item = HashMap<String, AttributeValue>;
 impl EventsTable {
     /// The table with this name.
     pub fn new(config: &SdkConfig, table: String) -> Self {
-        Self {
-            client: Client::new(config),
-            table,
+        Self { client: Client::new(config), table }
+    }
+}
+
+impl EventsTable {
+    async fn read(&self, keys: &[String], found: &mut Vec<(String, Row)>) -> Result<(), PortError> {
+        let wanted = keys.iter().map(|key| Item::from([("eventId".to_owned(), text(key))]));
+        let wanted = KeysAndAttributes::builder().consistent_read(true).set_keys(Some(wanted.collect())).build();
+        let wanted = wanted.map_err(|_| PortError::Invalid { call: READ, cause: "NoKeys".to_owned() })?;
+        let mut pending = HashMap::from([(self.table.clone(), wanted)]);
+        // An answer may be partial: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+        for wait_ms in [0, 50, 200, 800] {
+            tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+            let answer = self
+                .client
+                .batch_get_item()
+                .set_request_items(Some(pending))
+                .send()
+                .await
+                .map_err(|error| port_error(READ, &error))?;
+            let items = answer.responses.unwrap_or_default().into_values().flatten();
+            found.extend(items.filter_map(|item| Some((item.get("eventId")?.as_s().ok()?.clone(), row(&item)))));
+            pending = answer.unprocessed_keys.unwrap_or_default();
+            if pending.is_empty() {
+                return Ok(());
+            }
         }
+        Err(PortError::Unavailable { call: READ, cause: "UnprocessedKeys".to_owned() })
     }
 }
 
@@ -82,10 +108,7 @@ impl Claims for EventsTable {
                 Some(PutItemError::ConditionalCheckFailedException(refused)) => match &refused.item {
                     Some(item) => Ok(Claimed::No(row(item))),
                     // The row was there and is gone, so nothing is known of it.
-                    None => Err(PortError::Unavailable {
-                        call: PUT,
-                        cause: "RowVanished".to_owned(),
-                    }),
+                    None => Err(PortError::Unavailable { call: PUT, cause: "RowVanished".to_owned() }),
                 },
                 _ => Err(port_error(PUT, &error)),
             },
@@ -96,37 +119,10 @@ impl Claims for EventsTable {
 impl Ledger for EventsTable {
     async fn rows(&self, keys: &[String]) -> Result<Vec<(String, Row)>, PortError> {
         let mut found = Vec::new();
-        let wanted = keys.iter().map(|key| Item::from([("eventId".to_owned(), text(key))]));
-        let wanted = KeysAndAttributes::builder()
-            .consistent_read(true)
-            .set_keys(Some(wanted.collect()))
-            .build();
-        let wanted = wanted.map_err(|_| PortError::Invalid {
-            call: READ,
-            cause: "NoKeys".to_owned(),
-        })?;
-        let mut pending = HashMap::from([(self.table.clone(), wanted)]);
-        // An answer may be partial: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
-        for wait in [0, 50, 200, 800] {
-            tokio::time::sleep(Duration::from_millis(wait)).await;
-            let answer = self
-                .client
-                .batch_get_item()
-                .set_request_items(Some(pending))
-                .send()
-                .await
-                .map_err(|error| port_error(READ, &error))?;
-            let items = answer.responses.unwrap_or_default().into_values().flatten();
-            found.extend(items.filter_map(|item| Some((item.get("eventId")?.as_s().ok()?.clone(), row(&item)))));
-            pending = answer.unprocessed_keys.unwrap_or_default();
-            if pending.is_empty() {
-                return Ok(found);
-            }
+        for keys in keys.chunks(MAX_KEYS) {
+            self.read(keys, &mut found).await?;
         }
-        Err(PortError::Unavailable {
-            call: READ,
-            cause: "UnprocessedKeys".to_owned(),
-        })
+        Ok(found)
     }
 
     async fn store(&self, identity: &Identity, detail: &str, now_s: i64) -> Result<Written, PortError> {
@@ -181,10 +177,7 @@ impl Ledger for EventsTable {
             .update_item()
             .table_name(&self.table)
             .key("eventId", text(&identity.key))
-            .update_expression(format!(
-                "SET {} REMOVE detail, attempts, reason, claimId, leaseUntil",
-                update.assignments()
-            ))
+            .update_expression(format!("SET {} REMOVE detail, attempts, reason, claimId, leaseUntil", update.assignments()))
             .condition_expression(MAY_MARK_PUBLISHED_UNSTORED)
             .set_expression_attribute_names(Some(update.names))
             .set_expression_attribute_values(Some(update.values))
@@ -197,7 +190,7 @@ impl Ledger for EventsTable {
     }
 
     async fn failed(&self, identity: &Identity, reason: Reason, expires_at_s: i64) -> Result<Written, PortError> {
-        // A row that stores what is still to be published must not expire. An update can't say «only where no detail is»,
+        // A redrive begins with no attempts counted. A row that stores what is still to be published must not expire; an update can't say «only where no detail is»,
         // so there are two, of which one is refused.
         for (without_detail, condition) in [(false, "attribute_exists(detail)"), (true, "attribute_not_exists(detail)")] {
             let mut update = Update::of(identity);
@@ -211,7 +204,7 @@ impl Ledger for EventsTable {
                 .update_item()
                 .table_name(&self.table)
                 .key("eventId", text(&identity.key))
-                .update_expression(format!("SET {} REMOVE claimId, leaseUntil", update.assignments()))
+                .update_expression(format!("SET {} REMOVE claimId, leaseUntil, attempts", update.assignments()))
                 .condition_expression(format!("{condition} AND ({MAY_MARK_FAILED})"))
                 .set_expression_attribute_names(Some(update.names))
                 .set_expression_attribute_values(Some(update.values))
@@ -258,10 +251,7 @@ struct Update {
 impl Update {
     /// Assigns what a row tells of its event, but not the key.
     fn of(identity: &Identity) -> Self {
-        let mut update = Self {
-            names: HashMap::new(),
-            values: HashMap::new(),
-        };
+        let mut update = Self { names: HashMap::new(), values: HashMap::new() };
         for (name, value) in identity_item(identity) {
             if name != "eventId" {
                 update.set(&name, value);
@@ -276,11 +266,8 @@ impl Update {
     }
 
     fn assignments(&self) -> String {
-        let assignments: Vec<String> = self
-            .names
-            .iter()
-            .map(|(placeholder, name)| format!("{placeholder} = :new_{name}"))
-            .collect();
+        let assignments: Vec<String> =
+            self.names.iter().map(|(placeholder, name)| format!("{placeholder} = :new_{name}")).collect();
         assignments.join(", ")
     }
 }

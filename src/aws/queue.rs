@@ -3,6 +3,7 @@
 use aws_config::SdkConfig;
 use aws_sdk_sqs::{
     Client,
+    operation::send_message::builders::SendMessageFluentBuilder,
     types::{
         ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue, MessageSystemAttributeNameForSends,
         MessageSystemAttributeValue,
@@ -13,7 +14,7 @@ use futures_util::future::join_all;
 use super::port_error;
 use crate::{
     ledger::Identity,
-    message::{DeadLetter, FORMAT_VERSION, Message},
+    message::{DeadLetter, Encoded, Encoding, FORMAT_VERSION, Message},
     ports::{DeadLetterQueue, EventsQueue, PortError, Redelivery},
 };
 
@@ -30,10 +31,12 @@ pub struct Queue {
 impl Queue {
     /// The queue at this URL.
     pub fn new(config: &SdkConfig, url: String) -> Self {
-        Self {
-            client: Client::new(config),
-            url,
-        }
+        Self { client: Client::new(config), url }
+    }
+
+    fn message(&self, body: &Encoded, attributes: Attributes) -> SendMessageFluentBuilder {
+        let request = self.client.send_message().queue_url(&self.url).message_body(&body.text);
+        attributes.0.into_iter().fold(request, |request, (name, value)| request.message_attributes(name, value))
     }
 }
 
@@ -52,77 +55,46 @@ impl Attributes {
         self
     }
 
-    fn identity(self, identity: Option<&Identity>) -> Self {
-        self.text("eventId", identity.map(|identity| identity.key.as_str()))
+    /// What both kinds of message bear.
+    fn of(identity: Option<&Identity>, received_at_ms: i64, encoding: Encoding) -> Self {
+        Self::default()
+            .number("v", Some(FORMAT_VERSION))
+            .text("eventId", identity.map(|identity| identity.key.as_str()))
             .text("eventName", identity.and_then(|identity| identity.event_name.as_deref()))
             .number("orgId", identity.and_then(|identity| identity.org_id))
+            .number("receivedAt", Some(received_at_ms))
+            .text("contentEncoding", encoding.as_str())
     }
 
     fn push(&mut self, name: &'static str, data_type: &str, value: Option<&str>) {
         let value = value.filter(|value| !value.is_empty());
-        let built = value.and_then(|value| {
-            MessageAttributeValue::builder()
-                .data_type(data_type)
-                .string_value(value)
-                .build()
-                .ok()
-        });
+        let built =
+            value.and_then(|value| MessageAttributeValue::builder().data_type(data_type).string_value(value).build().ok());
         self.0.extend(built.map(|attribute| (name, attribute)));
     }
 }
 
 impl EventsQueue for Queue {
     async fn send(&self, message: &Message) -> Result<(), PortError> {
-        let attributes = Attributes::default()
-            .number("v", Some(FORMAT_VERSION))
-            .identity(Some(&message.identity))
-            .number("receivedAt", Some(message.identity.received_at_ms))
-            .text("contentEncoding", message.body.encoding.as_str());
-        let mut request = self
-            .client
-            .send_message()
-            .queue_url(&self.url)
-            .message_body(&message.body.text);
-        for (name, value) in attributes.0 {
-            request = request.message_attributes(name, value);
-        }
+        let attributes = Attributes::of(Some(&message.identity), message.identity.received_at_ms, message.body.encoding);
+        let mut request = self.message(&message.body, attributes);
         let trace = message.trace.as_ref();
         let trace = trace.and_then(|trace| {
-            MessageSystemAttributeValue::builder()
-                .data_type("String")
-                .string_value(trace.as_str())
-                .build()
-                .ok()
+            MessageSystemAttributeValue::builder().data_type("String").string_value(trace.as_str()).build().ok()
         });
         if let Some(trace) = trace {
             request = request.message_system_attributes(MessageSystemAttributeNameForSends::AwsTraceHeader, trace);
         }
-        request
-            .send()
-            .await
-            .map(drop)
-            .map_err(|error| port_error("SQS.SendMessage", &error))
+        request.send().await.map(drop).map_err(|error| port_error("SQS.SendMessage", &error))
     }
 }
 
 impl DeadLetterQueue for Queue {
     async fn send(&self, letter: &DeadLetter) -> Result<(), PortError> {
-        let attributes = Attributes::default()
-            .number("v", Some(FORMAT_VERSION))
-            .identity(letter.identity.as_ref())
-            .number("receivedAt", Some(letter.received_at_ms))
-            .text("contentEncoding", letter.body.encoding.as_str())
+        let attributes = Attributes::of(letter.identity.as_ref(), letter.received_at_ms, letter.body.encoding)
             .text("reason", Some(letter.reason.as_str()))
             .text("detail", Some(&letter.detail));
-        let mut request = self
-            .client
-            .send_message()
-            .queue_url(&self.url)
-            .message_body(&letter.body.text);
-        for (name, value) in attributes.0 {
-            request = request.message_attributes(name, value);
-        }
-        request
+        self.message(&letter.body, attributes)
             .send()
             .await
             .map(drop)
@@ -141,20 +113,13 @@ impl Redelivery for Queue {
                     .build()
                     .ok()
             });
-            self.client
-                .change_message_visibility_batch()
-                .queue_url(&self.url)
-                .set_entries(Some(entries.collect()))
-                .send()
+            self.client.change_message_visibility_batch().queue_url(&self.url).set_entries(Some(entries.collect())).send()
         });
         const CALL: &str = "SQS.ChangeMessageVisibilityBatch";
         for answer in join_all(calls).await {
             let answer = answer.map_err(|error| port_error(CALL, &error))?;
             if let Some(failed) = answer.failed.first() {
-                return Err(PortError::Unavailable {
-                    call: CALL,
-                    cause: failed.code.clone(),
-                });
+                return Err(PortError::Unavailable { call: CALL, cause: failed.code.clone() });
             }
         }
         Ok(())

@@ -15,26 +15,14 @@ pub struct Secret {
 impl Secret {
     /// The secret with this name or ARN.
     pub fn new(config: &SdkConfig, id: String) -> Self {
-        Self {
-            client: Client::new(config),
-            id,
-        }
+        Self { client: Client::new(config), id }
     }
 }
 
 impl SecretStore for Secret {
     async fn read(&self) -> Result<String, PortError> {
         const CALL: &str = "SecretsManager.GetSecretValue";
-        let answer = self
-            .client
-            .get_secret_value()
-            .secret_id(&self.id)
-            .send()
-            .await
-            .map_err(|error| port_error(CALL, &error))?;
-        answer.secret_string.ok_or_else(|| PortError::Unavailable {
-            call: CALL,
-            cause: "NoSecretString".to_owned(),
-        })
+        let answer = self.client.get_secret_value().secret_id(&self.id).send().await.map_err(|error| port_error(CALL, &error))?;
+        answer.secret_string.ok_or_else(|| PortError::Unavailable { call: CALL, cause: "NoSecretString".to_owned() })
     }
 }

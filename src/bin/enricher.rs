@@ -36,9 +36,7 @@ async fn main() -> Result<(), Error> {
     let enricher = &enricher;
     run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
         let time_left = batch::time_left(event.context.deadline, SystemClock.now_ms());
-        Ok::<_, Error>(batch::response(
-            enricher.enrich(batch::messages(event.payload), time_left).await,
-        ))
+        Ok::<_, Error>(batch::response(enricher.enrich(batch::messages(event.payload), time_left).await))
     }))
     .await
 }

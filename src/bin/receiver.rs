@@ -7,7 +7,7 @@ use capillary_events::{
     config::{ProcessEnvironment, ReceiverConfig},
     gateway::{self, Request},
     logging,
-    receive::Receiver,
+    receive::{PREPARE_WITHIN, Receiver},
 };
 use lambda_http::{
     Error, LambdaEvent,
@@ -27,7 +27,7 @@ async fn main() -> Result<(), Error> {
         clock: SystemClock,
         event_ttl: config.common.event_ttl,
     };
-    receiver.gatekeeper.prepare().await;
+    receiver.gatekeeper.prepare(PREPARE_WITHIN).await;
     let receiver = &receiver;
     run(service_fn(|event: LambdaEvent<Request>| async move {
         Ok::<_, Error>(gateway::answer(receiver, event.payload, event.context.xray_trace_id.as_deref()).await)

@@ -47,11 +47,7 @@ const MISCONFIGURED: [Code; 6] = [8003, 8011, 8012, 8016, 8045, 8091];
 /// Judges an answer to a call for one entity.
 pub fn judge(kind: Kind, status: StatusCode, headers: &HeaderMap, body: &[u8], now_ms: i64) -> Answer {
     let later = |scope, cause: &str| {
-        Answer::Later(FetchFailure {
-            scope,
-            retry_after_s: retry_after_s(headers, now_ms),
-            cause: cause.to_owned(),
-        })
+        Answer::Later(FetchFailure { scope, retry_after_s: retry_after_s(headers, now_ms), cause: cause.to_owned() })
     };
     let http = status.as_u16();
     match http {
@@ -67,14 +63,7 @@ pub fn judge(kind: Kind, status: StatusCode, headers: &HeaderMap, body: &[u8], n
             // An id that can be none is answered so (facts 4.5).
             (400, true) => Answer::Final(Status::NotFound),
             // No path of ours is unknown to the right host, and HTML comes from something before it.
-            _ => later(
-                Scope::Api,
-                if body.is_empty() {
-                    "empty answer"
-                } else {
-                    "unreadable answer"
-                },
-            ),
+            _ => later(Scope::Api, if body.is_empty() { "empty answer" } else { "unreadable answer" }),
         };
     };
     if read.errors.contains(&401) {
@@ -83,18 +72,11 @@ pub fn judge(kind: Kind, status: StatusCode, headers: &HeaderMap, body: &[u8], n
     if read.codes().any(|code| BUSY.contains(&code)) {
         return later(Scope::Entity, "busy");
     }
-    if let Some(code) = read
-        .errors
-        .iter()
-        .find(|code| (500..600).contains(*code) || [408, 429, 461, 4001].contains(*code))
-    {
+    if let Some(code) = read.errors.iter().find(|code| (500..600).contains(*code) || [408, 429, 461, 4001].contains(*code)) {
         return later(Scope::Api, &code.to_string());
     }
     if let Some(code) = read.errors.iter().find(|code| MISCONFIGURED.contains(code)) {
-        return later(
-            Scope::Api,
-            &format!("{code}: check the settings CAPILLARY_CUSTOMER_SOURCE and CAPILLARY_CUSTOMER_EMBED"),
-        );
+        return later(Scope::Api, &format!("{code}: check the settings CAPILLARY_CUSTOMER_SOURCE and CAPILLARY_CUSTOMER_EMBED"));
     }
     if http == 403 || read.errors.contains(&NOT_AUTHORIZED) {
         return Answer::Final(Status::Forbidden);
@@ -119,11 +101,7 @@ pub fn judge(kind: Kind, status: StatusCode, headers: &HeaderMap, body: &[u8], n
         };
     }
     // A code that no page names: the request is understood and refused, so asking again gives the same.
-    if read.errors.is_empty() {
-        later(Scope::Api, &http.to_string())
-    } else {
-        Answer::Final(Status::NotFound)
-    }
+    if read.errors.is_empty() { later(Scope::Api, &http.to_string()) } else { Answer::Final(Status::NotFound) }
 }
 
 /// `Retry-After` in seconds from now, given as seconds or as a date (RFC 9110 section 10.2.3).
@@ -151,17 +129,10 @@ impl Body {
         let mut errors = codes(members.get("errors").copied());
         errors.extend(v1_1_code(members.get("response").copied()));
         // The entity is the answer itself, or stands under a name.
-        let candidates = [
-            Some(text),
-            members.get("entity").map(|value| value.get()),
-            members.get("data").map(|value| value.get()),
-        ];
+        let candidates =
+            [Some(text), members.get("entity").map(|value| value.get()), members.get("data").map(|value| value.get())];
         let entity = candidates.into_iter().flatten().find_map(with_id);
-        Some(Self {
-            entity,
-            errors,
-            warnings: codes(members.get("warnings").copied()),
-        })
+        Some(Self { entity, errors, warnings: codes(members.get("warnings").copied()) })
     }
 
     fn codes(&self) -> impl Iterator<Item = Code> {
@@ -178,9 +149,7 @@ fn with_id(text: &str) -> Option<(String, Box<RawValue>)> {
     let identified: Identified<'_> = serde_json::from_str(text).ok()?;
     let id = identified.id.get().trim_matches('"').trim_end_matches(".0");
     let digits = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
-    digits
-        .then(|| Some((id.to_owned(), RawValue::from_string(text.to_owned()).ok()?)))
-        .flatten()
+    digits.then(|| Some((id.to_owned(), RawValue::from_string(text.to_owned()).ok()?))).flatten()
 }
 
 /// The codes of `errors` or `warnings`, which may be null; one that can't be read counts as 0.
@@ -194,12 +163,7 @@ fn codes(list: Option<&RawValue>) -> Vec<Code> {
     entries
         .unwrap_or_default()
         .iter()
-        .map(|entry| {
-            entry
-                .code
-                .and_then(|code| code.get().trim_matches('"').parse().ok())
-                .unwrap_or_default()
-        })
+        .map(|entry| entry.code.and_then(|code| code.get().trim_matches('"').parse().ok()).unwrap_or_default())
         .collect()
 }
 
@@ -216,14 +180,7 @@ fn v1_1_code(response: Option<&RawValue>) -> Option<Code> {
         code: &'a RawValue,
     }
     let response: Response<'_> = serde_json::from_str(response?.get()).ok()?;
-    response
-        .status
-        .code
-        .get()
-        .trim_matches('"')
-        .parse()
-        .ok()
-        .filter(|code| *code != 200)
+    response.status.code.get().trim_matches('"').parse().ok().filter(|code| *code != 200)
 }
 
 #[cfg(test)]
@@ -231,13 +188,7 @@ mod tests {
     use super::*;
 
     fn of(kind: Kind, status: u16, body: &str) -> Answer {
-        judge(
-            kind,
-            StatusCode::from_u16(status).unwrap(),
-            &HeaderMap::new(),
-            body.as_bytes(),
-            0,
-        )
+        judge(kind, StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes(), 0)
     }
 
     fn errors(code: &str) -> String {
@@ -251,10 +202,7 @@ mod tests {
             r#"{"entity":{"id":43865},"warnings":[],"errors":[]}"#,
             r#"{"data":{"id":"43865"},"errors":null}"#,
         ] {
-            assert!(
-                matches!(of(Kind::Customer, 200, body), Answer::Found { id, .. } if id == "43865"),
-                "{body}"
-            );
+            assert!(matches!(of(Kind::Customer, 200, body), Answer::Found { id, .. } if id == "43865"), "{body}");
         }
     }
 
@@ -278,16 +226,10 @@ mod tests {
                 (Kind::Transaction, "4000", Status::Forbidden),
                 (Kind::Customer, "77777", Status::NotFound),
             ] {
-                assert!(
-                    matches!(of(kind, http, &errors(code)), Answer::Final(found) if found == status),
-                    "{http} {code}"
-                );
+                assert!(matches!(of(kind, http, &errors(code)), Answer::Final(found) if found == status), "{http} {code}");
             }
         }
-        assert!(matches!(
-            of(Kind::Customer, 403, &errors("4000")),
-            Answer::Final(Status::Forbidden)
-        ));
+        assert!(matches!(of(Kind::Customer, 403, &errors("4000")), Answer::Final(Status::Forbidden)));
         assert!(matches!(of(Kind::Customer, 403, "<html>"), Answer::Final(Status::Forbidden)));
         assert!(matches!(of(Kind::Customer, 400, ""), Answer::Final(Status::NotFound)));
         let merged = r#"{"id":405846777,"profiles":[],"warnings":[{"code":8069,"message":"Customer is merged"}]}"#;
@@ -320,34 +262,22 @@ mod tests {
         }
         assert!(entity(&of(Kind::Customer, 521, "")));
         assert!(entity(&of(Kind::Customer, 200, &errors("521"))));
-        assert!(entity(&of(
-            Kind::Customer,
-            200,
-            r#"{"data":[],"warnings":[{"code":11002}],"errors":[]}"#
-        )));
+        assert!(entity(&of(Kind::Customer, 200, r#"{"data":[],"warnings":[{"code":11002}],"errors":[]}"#)));
     }
 
     #[test]
     fn a_token_that_is_no_good_is_told_in_the_status_or_in_the_body() {
         assert!(matches!(of(Kind::Customer, 401, ""), Answer::Unauthorized));
         assert!(matches!(
-            of(
-                Kind::Customer,
-                200,
-                r#"{"response":{"status":{"success":"false","code":401,"message":"m"}}}"#
-            ),
+            of(Kind::Customer, 200, r#"{"response":{"status":{"success":"false","code":401,"message":"m"}}}"#),
             Answer::Unauthorized
         ));
     }
 
     #[test]
     fn retry_after_is_seconds_or_a_date() {
-        let at = |value: &str| {
-            retry_after_s(
-                &HeaderMap::from_iter([(header::RETRY_AFTER, value.parse().unwrap())]),
-                784_111_777_000,
-            )
-        };
+        let at =
+            |value: &str| retry_after_s(&HeaderMap::from_iter([(header::RETRY_AFTER, value.parse().unwrap())]), 784_111_777_000);
         assert_eq!(at("3"), Some(3));
         assert_eq!(at("Sun, 06 Nov 1994 08:49:47 GMT"), Some(10));
         assert_eq!(at("Sun, 06 Nov 1994 08:49:07 GMT"), Some(0));

@@ -47,9 +47,7 @@ struct Reply {
 impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
     /// A client that has called nobody yet.
     pub fn new(config: CapillaryConfig, secret: S, clock: K) -> Self {
-        let burst = u32::try_from(config.max_concurrency)
-            .unwrap_or(u32::MAX)
-            .min(config.requests_per_minute);
+        let burst = u32::try_from(config.max_concurrency).unwrap_or(u32::MAX).min(config.requests_per_minute);
         let per_minute = |count: u32| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::per_minute(per_minute(config.requests_per_minute)).allow_burst(per_minute(burst));
         Self {
@@ -113,25 +111,14 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
     async fn refused(&self, cause: &str) -> FetchFailure {
         tracing::error!(outcome = "token_failure", cause, "capillary");
         self.secret.reread().await;
-        FetchFailure {
-            scope: Scope::Api,
-            retry_after_s: None,
-            cause: cause.to_owned(),
-        }
+        FetchFailure { scope: Scope::Api, retry_after_s: None, cause: cause.to_owned() }
     }
 
     fn request(&self, method: Method, url: &Url) -> Result<RequestBuilder, FetchFailure> {
-        let client = self
-            .http
-            .get_or_init(build_http)
-            .as_ref()
-            .ok_or_else(|| api_failure("HTTP client"))?;
+        let client = self.http.get_or_init(build_http).as_ref().ok_or_else(|| api_failure("HTTP client"))?;
         // Without a content type the APIs answer 415, also to GET (facts 4.2).
         let json = "application/json";
-        Ok(client
-            .request(method, url.clone())
-            .header(header::ACCEPT, json)
-            .header(header::CONTENT_TYPE, json))
+        Ok(client.request(method, url.clone()).header(header::ACCEPT, json).header(header::CONTENT_TYPE, json))
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Reply, FetchFailure> {
@@ -154,10 +141,7 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
 
     fn url(&self, path: &[&str]) -> Result<Url, FetchFailure> {
         let mut url = Url::parse(&self.config.base_url).map_err(|_| api_failure("base URL"))?;
-        url.path_segments_mut()
-            .map_err(|()| api_failure("base URL"))?
-            .pop_if_empty()
-            .extend(path);
+        url.path_segments_mut().map_err(|()| api_failure("base URL"))?.pop_if_empty().extend(path);
         Ok(url)
     }
 
@@ -181,17 +165,8 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
 
 impl<S: SecretStore, K: Clock + Clone> Entities for CapillaryClient<S, K> {
     async fn fetch(&self, org_id: Option<i64>, entity: &EntityRef) -> Result<Fetched, FetchFailure> {
-        let book = self
-            .secret
-            .current()
-            .await
-            .ok_or_else(|| api_failure("no credentials: fill the secret"))?;
-        let fetched = |status, survivor_id, body| Fetched {
-            status,
-            survivor_id,
-            body,
-            fetched_at_ms: self.clock.now_ms(),
-        };
+        let book = self.secret.current().await.ok_or_else(|| api_failure("no credentials: fill the secret"))?;
+        let fetched = |status, survivor_id, body| Fetched { status, survivor_id, body, fetched_at_ms: self.clock.now_ms() };
         let Some(credentials) = book.for_org(org_id) else {
             return Ok(fetched(Status::Forbidden, None, None));
         };
@@ -237,23 +212,14 @@ impl From<FetchFailure> for TokenFailure {
 }
 
 fn api_failure(cause: &str) -> FetchFailure {
-    FetchFailure {
-        scope: Scope::Api,
-        retry_after_s: None,
-        cause: cause.to_owned(),
-    }
+    FetchFailure { scope: Scope::Api, retry_after_s: None, cause: cause.to_owned() }
 }
 
 /// Redirects are not followed: the token would go along.
 fn build_http() -> Option<Client> {
     // Another part of the process may have installed it already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let built = Client::builder()
-        .connect_timeout(CONNECT_WITHIN)
-        .timeout(ANSWER_WITHIN)
-        .redirect(redirect::Policy::none())
-        .build();
-    built
-        .inspect_err(|_| tracing::error!(outcome = "no_http_client", "capillary"))
-        .ok()
+    let built =
+        Client::builder().connect_timeout(CONNECT_WITHIN).timeout(ANSWER_WITHIN).redirect(redirect::Policy::none()).build();
+    built.inspect_err(|_| tracing::error!(outcome = "no_http_client", "capillary")).ok()
 }

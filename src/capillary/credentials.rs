@@ -75,10 +75,7 @@ impl Meaning for CredentialBook {
             };
         }
         match serde_json::from_str::<Written>(text) {
-            Ok(written) => Ok(Self {
-                orgs: BTreeMap::new(),
-                default: Some(written.into()),
-            }),
+            Ok(written) => Ok(Self { orgs: BTreeMap::new(), default: Some(written.into()) }),
             Err(_) => Err(
                 "the API secret is of none of the forms {\"key\",\"secret\"}, {\"username\",\"password\"}, {\"orgs\",\"default\"}",
             ),
@@ -105,24 +102,14 @@ mod tests {
             Credentials::OAuth { key, .. } => key.clone(),
             Credentials::Basic(_) => unreachable!("none is written"),
         };
-        assert_eq!(
-            (key(Some(7)), key(Some(8)), key(None)),
-            ("seven".into(), "all".into(), "all".into())
-        );
+        assert_eq!((key(Some(7)), key(Some(8)), key(None)), ("seven".into(), "all".into(), "all".into()));
         let only = CredentialBook::parse(r#"{"orgs":{"7":{"key":"seven","secret":"s"}}}"#).unwrap();
         assert!(only.for_org(Some(8)).is_none());
     }
 
     #[test]
     fn a_secret_not_yet_filled_is_none() {
-        for text in [
-            "",
-            "{}",
-            "null",
-            r#"{"orgs":{}}"#,
-            r#"{"key":"k"}"#,
-            r#"{"username":"u","secret":"s"}"#,
-        ] {
+        for text in ["", "{}", "null", r#"{"orgs":{}}"#, r#"{"key":"k"}"#, r#"{"username":"u","secret":"s"}"#] {
             assert!(CredentialBook::parse(text).is_err(), "{text}");
         }
     }

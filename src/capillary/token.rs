@@ -58,24 +58,15 @@ impl Tokens {
             Arc::clone(slots.entry((key.to_owned(), secret.to_owned())).or_default())
         };
         let mut known = slot.lock().await;
-        if let Some(token) = known
-            .as_ref()
-            .filter(|token| token.renew_at_ms > now_ms && Some(&*token.value) != rejected)
-        {
+        if let Some(token) = known.as_ref().filter(|token| token.renew_at_ms > now_ms && Some(&*token.value) != rejected) {
             return Ok(Arc::clone(&token.value));
         }
         *known = None;
         let issued: Issued = serde_json::from_slice(&issue().await?).map_err(|_| NoToken)?;
         let data = issued.data.filter(|data| !data.access_token.is_empty()).ok_or(NoToken)?;
         #[expect(clippy::cast_possible_truncation, reason = "a float out of range saturates")]
-        let ttl_s = data
-            .ttl_seconds
-            .map_or(DEFAULT_TTL_S, |seconds| seconds as i64)
-            .clamp(0, 30 * 24 * 60 * 60);
-        let token = Token {
-            value: data.access_token.into(),
-            renew_at_ms: now_ms + ttl_s * 10 * USED_PERCENT,
-        };
+        let ttl_s = data.ttl_seconds.map_or(DEFAULT_TTL_S, |seconds| seconds as i64).clamp(0, 30 * 24 * 60 * 60);
+        let token = Token { value: data.access_token.into(), renew_at_ms: now_ms + ttl_s * 10 * USED_PERCENT };
         let value = Arc::clone(&token.value);
         *known = Some(token);
         Ok(value)
@@ -101,13 +92,7 @@ mod tests {
     async fn a_token_is_used_for_four_fifths_of_its_life() {
         let (tokens, calls) = (Tokens::default(), AtomicU32::new(0));
         for (now_ms, expected) in [(0, "t0"), (79_999, "t0"), (80_000, "t1")] {
-            assert_eq!(
-                &*tokens
-                    .get(("k", "s"), None, now_ms, async || issue(&calls).await)
-                    .await
-                    .unwrap(),
-                expected
-            );
+            assert_eq!(&*tokens.get(("k", "s"), None, now_ms, async || issue(&calls).await).await.unwrap(), expected);
         }
     }
 
@@ -124,15 +109,8 @@ mod tests {
     #[tokio::test]
     async fn an_answer_without_a_token_is_an_error_and_is_not_kept() {
         let tokens = Tokens::default();
-        for body in [
-            "",
-            "<html>",
-            r#"{"data":null,"errors":[{"code":1}]}"#,
-            r#"{"data":{"accessToken":""}}"#,
-        ] {
-            let got = tokens
-                .get(("k", "s"), None, 0, async || Ok::<_, NoToken>(body.as_bytes().to_vec()))
-                .await;
+        for body in ["", "<html>", r#"{"data":null,"errors":[{"code":1}]}"#, r#"{"data":{"accessToken":""}}"#] {
+            let got = tokens.get(("k", "s"), None, 0, async || Ok::<_, NoToken>(body.as_bytes().to_vec())).await;
             assert_eq!(got.unwrap_err(), NoToken);
         }
     }

@@ -30,12 +30,7 @@ pub(super) struct Calls<'a, E> {
 
 impl<'a, E: Entities> Calls<'a, E> {
     pub(super) fn new(entities: &'a E, turnstile: &'a Turnstile) -> Self {
-        Self {
-            entities,
-            turnstile,
-            outcomes: Mutex::new(HashMap::new()),
-            api_failed: AtomicBool::new(false),
-        }
+        Self { entities, turnstile, outcomes: Mutex::new(HashMap::new()), api_failed: AtomicBool::new(false) }
     }
 
     /// The entity's present state; the same answer for all events of the batch that need it.
@@ -51,11 +46,7 @@ impl<'a, E: Entities> Calls<'a, E> {
         let _turn = self.turnstile.enter().await;
         if self.api_failed.load(Ordering::Relaxed) {
             let cause = "not asked, since the API failed for another event".to_owned();
-            return Err(FetchFailure {
-                scope: Scope::Api,
-                retry_after_s: None,
-                cause,
-            });
+            return Err(FetchFailure { scope: Scope::Api, retry_after_s: None, cause });
         }
         let outcome = self.entities.fetch(org_id, entity).await;
         match &outcome {

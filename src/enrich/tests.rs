@@ -31,6 +31,7 @@ struct State {
     api_down: bool,
     invalid_entries: bool,
     ledger_down: bool,
+    marks_fail: bool,
 }
 
 impl World {
@@ -39,12 +40,8 @@ impl World {
     }
 
     fn enricher(&self) -> Enricher<Self, Self, Self, Self, Self, Self> {
-        let limits = Limits {
-            event_ttl: Duration::from_secs(21 * 86_400),
-            max_attempts: 3,
-            max_entry_bytes: 262_144,
-            max_entities: 20,
-        };
+        let limits =
+            Limits { event_ttl: Duration::from_secs(21 * 86_400), max_attempts: 3, max_entry_bytes: 262_144, max_entities: 20 };
         Enricher {
             ledger: self.clone(),
             bus: self.clone(),
@@ -58,19 +55,12 @@ impl World {
     }
 
     fn published_ids(&self) -> Vec<String> {
-        self.state()
-            .published
-            .iter()
-            .map(|event| event["id"].as_str().unwrap_or_default().to_owned())
-            .collect()
+        self.state().published.iter().map(|event| event["id"].as_str().unwrap_or_default().to_owned()).collect()
     }
 }
 
 fn down(call: &'static str) -> PortError {
-    PortError::Unavailable {
-        call,
-        cause: "down".to_owned(),
-    }
+    PortError::Unavailable { call, cause: "down".to_owned() }
 }
 
 impl Clock for World {
@@ -85,10 +75,7 @@ impl Ledger for World {
         if state.ledger_down {
             return Err(down("rows"));
         }
-        Ok(keys
-            .iter()
-            .filter_map(|key| Some((key.clone(), state.rows.get(key)?.clone())))
-            .collect())
+        Ok(keys.iter().filter_map(|key| Some((key.clone(), state.rows.get(key)?.clone()))).collect())
     }
 
     async fn store(&self, identity: &Identity, detail: &str, _now_s: i64) -> Result<Written, PortError> {
@@ -104,6 +91,9 @@ impl Ledger for World {
 
     async fn published(&self, key: &str, expires_at_s: i64) -> Result<Written, PortError> {
         let mut state = self.state();
+        if state.marks_fail {
+            return Err(down("published"));
+        }
         let row = state.rows.entry(key.to_owned()).or_default();
         (row.status, row.detail, row.expires_at_s) = (Some(RowStatus::Published), None, Some(expires_at_s));
         Ok(Written::Yes)
@@ -134,10 +124,7 @@ impl Bus for World {
         let mut state = self.state();
         let mut publish = |entry: &Entry| {
             if state.invalid_entries {
-                return Err(PortError::Invalid {
-                    call: "publish",
-                    cause: "MalformedDetail".to_owned(),
-                });
+                return Err(PortError::Invalid { call: "publish", cause: "MalformedDetail".to_owned() });
             }
             state.published.push(serde_json::from_str(&entry.detail).unwrap());
             Ok(())
@@ -176,19 +163,10 @@ impl Entities for World {
             std::future::pending::<()>().await;
         }
         if self.state().api_down {
-            return Err(FetchFailure {
-                scope: Scope::Api,
-                retry_after_s: Some(77),
-                cause: "503".to_owned(),
-            });
+            return Err(FetchFailure { scope: Scope::Api, retry_after_s: Some(77), cause: "503".to_owned() });
         }
         let body = RawValue::from_string(format!("{{\"id\":{}}}", entity.id)).unwrap();
-        Ok(Fetched {
-            status: Status::Found,
-            survivor_id: None,
-            body: Some(body),
-            fetched_at_ms: NOW_MS,
-        })
+        Ok(Fetched { status: Status::Found, survivor_id: None, body: Some(body), fetched_at_ms: NOW_MS })
     }
 }
 
@@ -213,10 +191,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 #[tokio::test(start_paused = true)]
 async fn one_that_panics_one_that_is_too_slow_and_one_that_is_no_event_leave_the_others_alone() {
     let world = World::default();
-    let not_json = Incoming {
-        body: "<html>".to_owned(),
-        ..about(0)
-    };
+    let not_json = Incoming { body: "<html>".to_owned(), ..about(0) };
     let batch = vec![about(1), about(13), about(14), not_json, about(2)];
     let expected: Vec<String> = [&batch[1], &batch[2]].map(|message| message.message_id.clone()).into();
     let mut failed = world.enricher().enrich(batch, MINUTE).await;
@@ -224,23 +199,14 @@ async fn one_that_panics_one_that_is_too_slow_and_one_that_is_no_event_leave_the
     assert_eq!(failed, expected);
     assert_eq!(world.published_ids(), ["e1", "e2"]);
     let state = world.state();
-    assert_eq!(
-        state.dead.iter().map(|letter| letter.reason).collect::<Vec<_>>(),
-        [Reason::NotJson]
-    );
+    assert_eq!(state.dead.iter().map(|letter| letter.reason).collect::<Vec<_>>(), [Reason::NotJson]);
     assert_eq!(state.delays.len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_panics_each_time_is_dead_lettered_and_its_row_says_so() {
     let world = World::default();
-    world.state().rows.insert(
-        "e13".to_owned(),
-        Row {
-            status: Some(RowStatus::Received),
-            ..Row::default()
-        },
-    );
+    world.state().rows.insert("e13".to_owned(), Row { status: Some(RowStatus::Received), ..Row::default() });
     let enricher = world.enricher();
     for attempt in 1..=3 {
         let failed = enricher.enrich(vec![about(13)], MINUTE).await;
@@ -283,10 +249,7 @@ async fn a_dead_api_costs_a_batch_one_call_and_no_attempt() {
     }
     {
         let mut state = world.state();
-        assert!(
-            state.delays.iter().any(|(_, delay)| *delay == 77),
-            "what the API asked for is kept"
-        );
+        assert!(state.delays.iter().any(|(_, delay)| *delay == 77), "what the API asked for is kept");
         assert!(state.dead.is_empty() && state.attempts.is_empty());
         state.api_down = false;
     }
@@ -310,10 +273,7 @@ async fn one_customer_in_many_events_is_fetched_once() {
     let world = World::default();
     let batch = (0..5).map(|number| {
         let message = about(7);
-        Incoming {
-            body: message.body.replace("\"e7\"", &format!("\"e7-{number}\"")),
-            ..message
-        }
+        Incoming { body: message.body.replace("\"e7\"", &format!("\"e7-{number}\"")), ..message }
     });
     assert!(world.enricher().enrich(batch.collect(), MINUTE).await.is_empty());
     assert_eq!(world.published_ids().len(), 5);
@@ -323,23 +283,14 @@ async fn one_customer_in_many_events_is_fetched_once() {
 #[tokio::test(start_paused = true)]
 async fn copies_of_a_message_in_one_batch_are_one_event() {
     let world = World::default();
-    assert!(
-        world
-            .enricher()
-            .enrich(vec![about(1), about(1), about(1)], MINUTE)
-            .await
-            .is_empty()
-    );
+    assert!(world.enricher().enrich(vec![about(1), about(1), about(1)], MINUTE).await.is_empty());
     assert_eq!(world.published_ids(), ["e1"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn two_events_that_bear_one_id_are_both_published() {
     let world = World::default();
-    let other = Incoming {
-        body: r#"{"eventId":"e1","eventName":"promotionCreated","orgId":1}"#.to_owned(),
-        ..about(1)
-    };
+    let other = Incoming { body: r#"{"eventId":"e1","eventName":"promotionCreated","orgId":1}"#.to_owned(), ..about(1) };
     let enricher = world.enricher();
     assert!(enricher.enrich(vec![about(1)], MINUTE).await.is_empty());
     assert!(enricher.enrich(vec![other], MINUTE).await.is_empty());
@@ -350,10 +301,7 @@ async fn two_events_that_bear_one_id_are_both_published() {
 #[tokio::test(start_paused = true)]
 async fn what_waited_twelve_days_is_dead_lettered_only_if_it_would_have_to_wait_on() {
     let world = World::default();
-    let old = |customer| Incoming {
-        sent_at_ms: Some(NOW_MS - 12 * DAY_MS - 1),
-        ..about(customer)
-    };
+    let old = |customer| Incoming { sent_at_ms: Some(NOW_MS - 12 * DAY_MS - 1), ..about(customer) };
     let enricher = world.enricher();
     assert!(enricher.enrich(vec![old(1)], MINUTE).await.is_empty());
     assert_eq!(world.published_ids(), ["e1"]);
@@ -361,11 +309,38 @@ async fn what_waited_twelve_days_is_dead_lettered_only_if_it_would_have_to_wait_
     assert!(enricher.enrich(vec![old(2)], MINUTE).await.is_empty());
     assert_eq!(enricher.enrich(vec![about(3)], MINUTE).await.len(), 1);
     let state = world.state();
-    assert_eq!(
-        state.dead.iter().map(|letter| letter.reason).collect::<Vec<_>>(),
-        [Reason::TooOld]
-    );
+    assert_eq!(state.dead.iter().map(|letter| letter.reason).collect::<Vec<_>>(), [Reason::TooOld]);
     assert_eq!(state.rows["e2"].status, Some(RowStatus::Failed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn copies_that_differ_in_their_delivery_are_published_alike_though_nothing_was_marked_between() {
+    let world = World::default();
+    world.state().marks_fail = true;
+    let enricher = world.enricher();
+    for (received_at_ms, body) in [
+        (1, r#"{"eventId":"e1","eventName":"promotionCreated","orgId":1}"#),
+        (2, r#"{"eventId":"e1","eventName":"promotionCreated","orgId":1}"#),
+        (
+            1,
+            r#"{"eventId":"e2","eventType":"1_promotionCreated","timeStamp":1,"attributes":{"createdAt":5,"orgId":1,"data":{}}}"#,
+        ),
+        (
+            2,
+            r#"{"eventId":"e2","eventType":"1_promotionCreated","timeStamp":2,"attributes":{"createdAt":5,"orgId":1,"data":{}}}"#,
+        ),
+        (1, r#"{"eventId":"e3","eventName":"promotionCreated","orgId":1,"createdAt":5}"#),
+        (2, r#"{"eventId":"e3","eventName":"promotionCreated","orgId":1,"createdAt":5}"#),
+    ] {
+        let copy = Incoming { body: body.to_owned(), received_at_ms: Some(received_at_ms), ..about(0) };
+        assert_eq!(enricher.enrich(vec![copy], MINUTE).await.len(), 1);
+    }
+    let state = world.state();
+    assert_eq!(state.published.len(), 6);
+    for copies in state.published.chunks(2) {
+        assert_eq!(copies[0], copies[1]);
+    }
+    assert!(!state.rows.contains_key("e3"), "what is alike by itself is not stored");
 }
 
 #[tokio::test(start_paused = true)]

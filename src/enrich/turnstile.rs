@@ -21,11 +21,7 @@ pub struct Turn<'a> {
 impl Turnstile {
     /// A turnstile for so many calls at once.
     pub fn new(max_concurrency: usize) -> Self {
-        Self {
-            permits: Semaphore::new(max_concurrency),
-            trusted: AtomicBool::new(false),
-            probe: Mutex::new(()),
-        }
+        Self { permits: Semaphore::new(max_concurrency), trusted: AtomicBool::new(false), probe: Mutex::new(()) }
     }
 
     /// Waits for a turn.
@@ -38,10 +34,7 @@ impl Turnstile {
             Some(probe).filter(|_| !self.trusted.load(Ordering::Relaxed))
         };
         // The semaphore is never closed.
-        Turn {
-            _permit: self.permits.acquire().await.ok(),
-            _probe: probe,
-        }
+        Turn { _permit: self.permits.acquire().await.ok(), _probe: probe }
     }
 
     /// The API answered.

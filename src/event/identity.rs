@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::shape::{Members, members};
 
 /// Members that say something of the delivery, not of the event; they may differ from one resending to the next.
-const DELIVERY_MEMBERS: [&str; 4] = ["timeStamp", "consumerGroupId", "actionType", "traceAttributes"];
+pub(super) const DELIVERY_MEMBERS: [&str; 4] = ["timeStamp", "consumerGroupId", "actionType", "traceAttributes"];
 /// In an envelope the name stands twice; without this one, flat and enveloped copies of an event have one hash.
 const ENVELOPE_MEMBER: &str = "eventType";
 /// Each level is read once more than the one around it, so depth has a bound.
@@ -137,10 +137,7 @@ mod tests {
     fn the_fingerprint_is_of_name_without_case_and_org() {
         let fingerprint = |body: &str| Event::parse(body.as_bytes()).unwrap().fingerprint();
         let one = fingerprint(r#"{"eventId":"e","eventName":"CouponIssue","orgId":9}"#);
-        assert_eq!(
-            one,
-            fingerprint(r#"{"eventId":"e","eventName":"couponissue","orgId":9.0,"data":{}}"#)
-        );
+        assert_eq!(one, fingerprint(r#"{"eventId":"e","eventName":"couponissue","orgId":9.0,"data":{}}"#));
         assert_ne!(one, fingerprint(r#"{"eventId":"e","eventName":"CouponIssue","orgId":8}"#));
         assert_ne!(one, fingerprint(r#"{"eventId":"e","eventName":"CouponRedeem","orgId":9}"#));
         assert_eq!(one.as_str().len(), 16);

@@ -71,11 +71,7 @@ fn envelope_attributes<'a>(members: &Members<'a>) -> Option<Members<'a>> {
 }
 
 fn flat<'a>(text: &'a str, members: Members<'a>) -> Event<'a> {
-    Event {
-        members,
-        text: Some(text.trim_matches([' ', '\t', '\r', '\n'])),
-        enveloped: false,
-    }
+    Event { members, text: Some(text.trim_matches([' ', '\t', '\r', '\n'])), enveloped: false }
 }
 
 /// Lifts the attributes beside the envelope's own members. Where both have a name, the envelope's stands; a whole event is
@@ -95,11 +91,7 @@ fn from_envelope<'a>(outer: &Members<'a>, attributes: Members<'a>) -> Event<'a> 
     if let Some(received) = received.filter(|_| conflict) {
         all.insert("attributes".to_owned(), received);
     }
-    Event {
-        members: all,
-        text: None,
-        enveloped: true,
-    }
+    Event { members: all, text: None, enveloped: true }
 }
 
 fn is_text(members: &Members<'_>, name: &str) -> bool {
@@ -147,10 +139,7 @@ mod tests {
                 r#"{{"eventId":"e1","eventType":"{event_type}","consumerGroupId":null,"actionType":"START","timeStamp":2,"attributes":{{"createdAt":1,"data":{{"n":1.10}},"eventName":"customerAdded","orgId":9}}}}"#
             );
             let (id, name, org, text) = told(&body);
-            assert_eq!(
-                (id.as_deref(), name.as_deref(), org),
-                (Some("e1"), Some("customerAdded"), Some(9))
-            );
+            assert_eq!((id.as_deref(), name.as_deref(), org), (Some("e1"), Some("customerAdded"), Some(9)));
             assert_eq!(
                 text,
                 format!(
@@ -163,18 +152,9 @@ mod tests {
     #[test]
     fn the_envelopes_type_names_the_event_only_where_nothing_else_does() {
         let name = |body: &str| told(body).1.unwrap();
-        assert_eq!(
-            name(r#"{"eventId":"e","eventType":"150698_customerAdded","attributes":{"data":{}}}"#),
-            "customerAdded"
-        );
-        assert_eq!(
-            name(r#"{"eventId":"e","eventType":"PP_EXPIRY_JOB","attributes":{"data":{}}}"#),
-            "PP_EXPIRY_JOB"
-        );
-        assert_eq!(
-            name(r#"{"eventId":"e","eventType":"1_a","attributes":{"eventName":"1_b","data":{}}}"#),
-            "1_b"
-        );
+        assert_eq!(name(r#"{"eventId":"e","eventType":"150698_customerAdded","attributes":{"data":{}}}"#), "customerAdded");
+        assert_eq!(name(r#"{"eventId":"e","eventType":"PP_EXPIRY_JOB","attributes":{"data":{}}}"#), "PP_EXPIRY_JOB");
+        assert_eq!(name(r#"{"eventId":"e","eventType":"1_a","attributes":{"eventName":"1_b","data":{}}}"#), "1_b");
     }
 
     #[test]
@@ -201,10 +181,7 @@ mod tests {
     fn everything_inside_data_is_a_wrapper() {
         let (id, name, org, _) =
             told(r#"{"data":{"eventId":"e1","eventName":"issuedalternateCurrenciesReversed","orgId":9,"loyaltyProgramId":1}}"#);
-        assert_eq!(
-            (id.as_deref(), name.as_deref(), org),
-            (Some("e1"), Some("issuedalternateCurrenciesReversed"), Some(9))
-        );
+        assert_eq!((id.as_deref(), name.as_deref(), org), (Some("e1"), Some("issuedalternateCurrenciesReversed"), Some(9)));
     }
 
     #[test]

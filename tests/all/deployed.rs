@@ -25,47 +25,15 @@ impl Deployed {
         let stack = Stack::load();
         let aws = Aws::connect(&stack).await;
         let name = format!("listener-{}", &uuid::Uuid::new_v4().simple().to_string()[..12]);
-        let queue = aws
-            .sqs
-            .create_queue()
-            .queue_name(&name)
-            .send()
-            .await
-            .expect("a queue")
-            .queue_url
-            .expect("its URL");
-        let ask = aws
-            .sqs
-            .get_queue_attributes()
-            .queue_url(&queue)
-            .attribute_names(QueueAttributeName::QueueArn);
+        let queue = aws.sqs.create_queue().queue_name(&name).send().await.expect("a queue").queue_url.expect("its URL");
+        let ask = aws.sqs.get_queue_attributes().queue_url(&queue).attribute_names(QueueAttributeName::QueueArn);
         let arn = ask.send().await.expect("attributes").attributes.expect("attributes")[&QueueAttributeName::QueueArn].clone();
         let bus = stack.text("/outputs/EventBusName");
         let pattern = json!({"source": ["capillary.events"]}).to_string();
-        aws.events
-            .put_rule()
-            .name(&name)
-            .event_bus_name(&bus)
-            .event_pattern(pattern)
-            .send()
-            .await
-            .expect("a rule");
+        aws.events.put_rule().name(&name).event_bus_name(&bus).event_pattern(pattern).send().await.expect("a rule");
         let target = Target::builder().id("queue").arn(arn).build().expect("a target");
-        aws.events
-            .put_targets()
-            .rule(&name)
-            .event_bus_name(&bus)
-            .targets(target)
-            .send()
-            .await
-            .expect("the target is set");
-        Self {
-            stack,
-            aws,
-            client: http::client(),
-            queue,
-            rule: name,
-        }
+        aws.events.put_targets().rule(&name).event_bus_name(&bus).targets(target).send().await.expect("the target is set");
+        Self { stack, aws, client: http::client(), queue, rule: name }
     }
 
     async fn post(&self, body: String) -> (u16, Value) {
@@ -73,11 +41,7 @@ impl Deployed {
     }
 
     async fn post_with(&self, headers: Vec<(String, String)>, body: String) -> (u16, Value) {
-        let mut request = self
-            .client
-            .post(self.stack.text("/eventsUrl"))
-            .header("content-type", "application/json")
-            .body(body);
+        let mut request = self.client.post(self.stack.text("/eventsUrl")).header("content-type", "application/json").body(body);
         for (name, value) in headers {
             request = request.header(name, value);
         }
@@ -91,27 +55,15 @@ impl Deployed {
     async fn published(&self, ids: &[&str]) -> BTreeMap<String, Vec<Value>> {
         let mut events: BTreeMap<String, Vec<Value>> = BTreeMap::new();
         let all = wait::poll(Duration::from_secs(30), async || {
-            let receive = self
-                .aws
-                .sqs
-                .receive_message()
-                .queue_url(&self.queue)
-                .max_number_of_messages(10);
+            let receive = self.aws.sqs.receive_message().queue_url(&self.queue).max_number_of_messages(10);
             for message in receive.send().await.expect("the queue answers").messages() {
                 let event: Value = serde_json::from_str(message.body().unwrap_or_default()).expect("JSON");
-                events
-                    .entry(event["detail"]["id"].as_str().unwrap_or_default().to_owned())
-                    .or_default()
-                    .push(event);
+                events.entry(event["detail"]["id"].as_str().unwrap_or_default().to_owned()).or_default().push(event);
             }
             ids.iter().all(|id| events.contains_key(*id)).then_some(())
         })
         .await;
-        assert!(
-            all.is_some(),
-            "not all of {ids:?} have come through the bus, only {:?}",
-            events.keys()
-        );
+        assert!(all.is_some(), "not all of {ids:?} have come through the bus, only {:?}", events.keys());
         events
     }
 
@@ -126,21 +78,8 @@ impl Deployed {
             .send()
             .await
             .expect("the target is removed");
-        self.aws
-            .events
-            .delete_rule()
-            .name(&self.rule)
-            .event_bus_name(&bus)
-            .send()
-            .await
-            .expect("the rule is removed");
-        self.aws
-            .sqs
-            .delete_queue()
-            .queue_url(&self.queue)
-            .send()
-            .await
-            .expect("the queue is removed");
+        self.aws.events.delete_rule().name(&self.rule).event_bus_name(&bus).send().await.expect("the rule is removed");
+        self.aws.sqs.delete_queue().queue_url(&self.queue).send().await.expect("the queue is removed");
     }
 }
 
@@ -175,12 +114,7 @@ async fn strangers_and_broken_bodies_get_their_answers_through_the_gateway() {
     let deployed = Deployed::listen().await;
     let (status, _) = deployed.post_with(Vec::new(), of_nobody("x").to_string()).await;
     assert_eq!(status, 401);
-    let wrong = deployed
-        .stack
-        .webhook_headers()
-        .into_iter()
-        .map(|(name, value)| (name, format!("{value}x")))
-        .collect();
+    let wrong = deployed.stack.webhook_headers().into_iter().map(|(name, value)| (name, format!("{value}x"))).collect();
     assert_eq!(deployed.post_with(wrong, of_nobody("x").to_string()).await.0, 401);
     assert_eq!(deployed.post("not json".into()).await.0, 400);
     deployed.stop().await;
@@ -194,10 +128,7 @@ async fn bytes_survive_the_gateway() {
     event["data"]["what"] = json!("日本 é ~1* \u{1F600}");
     assert_eq!(deployed.post(event.to_string()).await.0, 200);
     let events = deployed.published(&[&id]).await;
-    assert_eq!(
-        events[&id][0]["detail"]["data"]["event"]["data"]["what"],
-        event["data"]["what"]
-    );
+    assert_eq!(events[&id][0]["detail"]["data"]["event"]["data"]["what"], event["data"]["what"]);
     deployed.stop().await;
 }
 
@@ -210,10 +141,7 @@ async fn of_twenty_identical_posts_at_once_one_id_is_published() {
     let accepted = answers.iter().filter(|(_, answer)| answer["status"] == "accepted").count();
     assert_eq!(accepted, 1, "{answers:?}");
     // A gateway on this machine gives 502 where the real one is set to 429.
-    assert!(
-        answers.iter().all(|(status, _)| matches!(status, 200 | 429 | 502)),
-        "{answers:?}"
-    );
+    assert!(answers.iter().all(|(status, _)| matches!(status, 200 | 429 | 502)), "{answers:?}");
     let events = deployed.published(&[&id]).await;
     let others: Vec<&String> = events.keys().filter(|key| key.contains(&id) && **key != id).collect();
     assert!(others.is_empty(), "published under another id, too: {others:?}");
@@ -235,10 +163,7 @@ async fn another_event_under_a_known_id_reaches_the_bus_too() {
             .send()
             .await
             .expect("the ledger");
-        scan.items()
-            .iter()
-            .filter_map(|item| item["eventId"].as_s().ok().cloned())
-            .find(|key| key.starts_with(&format!("{id}~")))
+        scan.items().iter().filter_map(|item| item["eventId"].as_s().ok().cloned()).find(|key| key.starts_with(&format!("{id}~")))
     })
     .await
     .expect("a second key");

@@ -12,11 +12,7 @@ const NO_ATTRIBUTES: [(&str, &str, &str); 0] = [];
 async fn what_is_no_json_goes_to_the_dead_letter_queue_and_the_rest_is_fine() {
     let world = World::new().await;
     let enricher = world.enricher().await;
-    let attributes = [
-        ("v", "Number", "1"),
-        ("eventId", "String", "bad"),
-        ("receivedAt", "Number", "1755225718242"),
-    ];
+    let attributes = [("v", "Number", "1"), ("eventId", "String", "bad"), ("receivedAt", "Number", "1755225718242")];
     world.enqueue(&of_nobody("before")).await;
     world.enqueue_raw("{\"eventName\": \"cut", &attributes).await;
     world.enqueue_raw("[1, 2]", &NO_ATTRIBUTES).await;
@@ -26,10 +22,7 @@ async fn what_is_no_json_goes_to_the_dead_letter_queue_and_the_rest_is_fine() {
     let mut bodies: Vec<&str> = letters.iter().map(|letter| letter.body.as_str()).collect();
     bodies.sort_unstable();
     assert_eq!(bodies, ["[1, 2]", "{\"eventName\": \"cut"]);
-    assert!(
-        letters.iter().all(|letter| letter.attribute("reason") == Some("not_json")),
-        "{letters:?}"
-    );
+    assert!(letters.iter().all(|letter| letter.attribute("reason") == Some("not_json")), "{letters:?}");
     let mut ids: Vec<Value> = world.published(2).await.iter().map(|detail| detail["id"].clone()).collect();
     ids.sort_by_key(ToString::to_string);
     assert_eq!(ids, [json!("after"), json!("before")]);
@@ -40,14 +33,10 @@ async fn an_encoding_that_is_broken_is_no_json_either() {
     let world = World::new().await;
     let enricher = world.enricher().await;
     for encoding in ["base64", "gzip+base64"] {
-        world
-            .enqueue_raw("%%%", &[("v", "Number", "1"), ("contentEncoding", "String", encoding)])
-            .await;
+        world.enqueue_raw("%%%", &[("v", "Number", "1"), ("contentEncoding", "String", encoding)]).await;
     }
     // Base64 that is fine around bytes that are no gzip.
-    world
-        .enqueue_raw("AAAA", &[("v", "Number", "1"), ("contentEncoding", "String", "gzip+base64")])
-        .await;
+    world.enqueue_raw("AAAA", &[("v", "Number", "1"), ("contentEncoding", "String", "gzip+base64")]).await;
     world.enqueue(&of_nobody("good")).await;
     world.enrich(&enricher).await.all_done();
     assert_eq!(world.dead_letters().await.len(), 3);
@@ -66,10 +55,7 @@ async fn while_the_dead_letter_queue_is_down_the_message_comes_back_and_the_rest
     assert_eq!(back, ["not json"]);
     assert_eq!(world.published(1).await[0]["id"], "good");
     world.proxy.heal();
-    world
-        .enrich_these(&enricher, world.redelivered(&batch.back).await)
-        .await
-        .all_done();
+    world.enrich_these(&enricher, world.redelivered(&batch.back).await).await.all_done();
     assert_eq!(world.dead_letters().await.len(), 1);
 }
 
@@ -77,31 +63,14 @@ async fn while_the_dead_letter_queue_is_down_the_message_comes_back_and_the_rest
 async fn a_message_without_attributes_is_an_event_all_the_same() {
     let world = World::new().await;
     let enricher = world.enricher().await;
-    world
-        .enqueue_raw(&of_customer("customerUpdated", "bare", 5).to_string(), &NO_ATTRIBUTES)
-        .await;
+    world.enqueue_raw(&of_customer("customerUpdated", "bare", 5).to_string(), &NO_ATTRIBUTES).await;
     world.enqueue_raw(r#"{"eventName":"a","orgId":1}"#, &NO_ATTRIBUTES).await;
     world.enrich(&enricher).await.all_done();
     let published = world.published(2).await;
     assert!(published.iter().any(|detail| detail["id"] == "bare"), "{published:?}");
-    assert!(
-        published
-            .iter()
-            .any(|detail| detail["id"].as_str().unwrap().starts_with("sha256:")),
-        "{published:?}"
-    );
-    world
-        .receiver()
-        .await
-        .deliver(of_customer("customerUpdated", "bare", 5).to_string())
-        .await
-        .duplicate();
-    world
-        .receiver()
-        .await
-        .deliver(r#"{"eventName":"a","orgId":1}"#)
-        .await
-        .duplicate();
+    assert!(published.iter().any(|detail| detail["id"].as_str().unwrap().starts_with("sha256:")), "{published:?}");
+    world.receiver().await.deliver(of_customer("customerUpdated", "bare", 5).to_string()).await.duplicate();
+    world.receiver().await.deliver(r#"{"eventName":"a","orgId":1}"#).await.duplicate();
 }
 
 #[tokio::test]
@@ -110,9 +79,7 @@ async fn a_full_batch_of_all_kinds_is_handled_message_by_message() {
     world.capillary().await.customer_is(99, "missing").await;
     let enricher = world.enricher().await;
     for number in 0..4 {
-        world
-            .enqueue(&of_customer("pointsIssued", &format!("customer-{number}"), number + 1))
-            .await;
+        world.enqueue(&of_customer("pointsIssued", &format!("customer-{number}"), number + 1)).await;
     }
     world.enqueue(&of_customer("customerUpdated", "missing", 99)).await;
     world.enqueue_raw("not json", &NO_ATTRIBUTES).await;
@@ -127,11 +94,7 @@ async fn a_full_batch_of_all_kinds_is_handled_message_by_message() {
 #[tokio::test]
 async fn a_message_of_twelve_days_does_not_come_back_once_more() {
     let world = World::new().await;
-    world
-        .capillary()
-        .await
-        .fault("/v2", json!({"kind": "status", "status": 503}))
-        .await;
+    world.capillary().await.fault("/v2", json!({"kind": "status", "status": 503})).await;
     let enricher = world.enricher().await;
     let event = of_customer("customerUpdated", "old", 5);
     let thirteen_days_ago = (now_ms() - 13 * 86_400_000).to_string();
@@ -151,11 +114,8 @@ async fn a_message_of_twelve_days_does_not_come_back_once_more() {
     assert_eq!(world.ledger_row("old").await.expect("a row").status(), "FAILED");
     // Redriven, it is young again and gets another chance.
     world.capillary().await.heal().await;
-    let attributes: Vec<(&str, &str, &str)> = letters[0]
-        .attributes
-        .iter()
-        .map(|(name, (kind, text))| (name.as_str(), kind.as_str(), text.as_str()))
-        .collect();
+    let attributes: Vec<(&str, &str, &str)> =
+        letters[0].attributes.iter().map(|(name, (kind, text))| (name.as_str(), kind.as_str(), text.as_str())).collect();
     world.enqueue_raw(&letters[0].body, &attributes).await;
     world.enrich(&enricher).await.all_done();
     assert_eq!(world.ledger_row("old").await.unwrap().status(), "PUBLISHED");
@@ -167,11 +127,8 @@ async fn a_redriven_dead_letter_of_the_receiver_ends_there_again() {
     let enricher = world.enricher().await;
     world.receiver().await.deliver("not json").await.problem(400);
     let letter = world.dead_letters().await.remove(0);
-    let attributes: Vec<(&str, &str, &str)> = letter
-        .attributes
-        .iter()
-        .map(|(name, (kind, text))| (name.as_str(), kind.as_str(), text.as_str()))
-        .collect();
+    let attributes: Vec<(&str, &str, &str)> =
+        letter.attributes.iter().map(|(name, (kind, text))| (name.as_str(), kind.as_str(), text.as_str())).collect();
     world.enqueue_raw(&letter.body, &attributes).await;
     world.enrich(&enricher).await.all_done();
     let letters = world.dead_letters().await;
@@ -200,11 +157,7 @@ async fn a_setting_that_is_wrong_is_named_at_the_start() {
     ];
     for (variable, value) in wrong {
         let enricher = world.enricher_with(&[(variable, value)]).await;
-        assert_eq!(
-            enricher.0.exit(std::time::Duration::from_secs(5)).await,
-            Some(false),
-            "{variable}={value}"
-        );
+        assert_eq!(enricher.0.exit(std::time::Duration::from_secs(5)).await, Some(false), "{variable}={value}");
         assert!(enricher.0.logs().contains(variable), "{}", enricher.0.logs());
     }
 }

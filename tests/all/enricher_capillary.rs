@@ -18,10 +18,7 @@ fn complete(details: &[Value], count: usize) {
 
 async fn heal_and_try_again(world: &World, enricher: &Enricher, batch: &Batch) {
     world.capillary().await.heal().await;
-    world
-        .enrich_these(enricher, world.redelivered(&batch.back).await)
-        .await
-        .all_done();
+    world.enrich_these(enricher, world.redelivered(&batch.back).await).await.all_done();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -46,15 +43,9 @@ async fn whatever_passes_brings_the_message_back_and_then_it_goes_out() {
         batch.all_back();
         assert!(world.sent_entries().is_empty(), "{fault}");
         let row = world.ledger_row("one").await;
-        assert!(
-            row.is_none_or(|row| row.status() == "RECEIVED" && row.number("attempts").unwrap_or(0.0) == 0.0),
-            "{fault}"
-        );
+        assert!(row.is_none_or(|row| row.status() == "RECEIVED" && row.number("attempts").unwrap_or(0.0) == 0.0), "{fault}");
         let wait = visibility_timeouts(&world);
-        assert!(
-            !wait.is_empty() && wait.iter().all(|seconds| *seconds <= 900),
-            "{fault}: {wait:?}"
-        );
+        assert!(!wait.is_empty() && wait.iter().all(|seconds| *seconds <= 900), "{fault}: {wait:?}");
         heal_and_try_again(&world, &enricher, &batch).await;
         complete(&world.published(1).await, 1);
         assert!(world.dead_letters().await.is_empty(), "{fault}");
@@ -71,52 +62,31 @@ fn visibility_timeouts(world: &World) -> Vec<u64> {
         .collect();
     let of = |value: &Value| value["VisibilityTimeout"].as_u64();
     let several = |body: &Value| body["Entries"].as_array().cloned().unwrap_or_default();
-    bodies
-        .iter()
-        .flat_map(|body| {
-            of(body)
-                .into_iter()
-                .chain(several(body).iter().filter_map(of))
-                .collect::<Vec<_>>()
-        })
-        .collect()
+    bodies.iter().flat_map(|body| of(body).into_iter().chain(several(body).iter().filter_map(of)).collect::<Vec<_>>()).collect()
 }
 
 #[tokio::test]
 async fn retry_after_is_respected_and_capped() {
     for (asked, expected) in [("45", 45..=900), ("86400", 800..=900)] {
         let world = World::new().await;
-        world
-            .capillary()
-            .await
-            .fault("/v2/customers", json!({"kind": "status", "status": 429, "retryAfter": asked}))
-            .await;
+        world.capillary().await.fault("/v2/customers", json!({"kind": "status", "status": 429, "retryAfter": asked})).await;
         let enricher = world.enricher().await;
         world.enqueue(&of_customer("customerUpdated", "one", 5)).await;
         world.enrich(&enricher).await.all_back();
         let wait = visibility_timeouts(&world);
-        assert!(
-            wait.iter().any(|seconds| expected.contains(seconds)),
-            "Retry-After {asked}: {wait:?}"
-        );
+        assert!(wait.iter().any(|seconds| expected.contains(seconds)), "Retry-After {asked}: {wait:?}");
     }
 }
 
 #[tokio::test]
 async fn transient_trouble_never_uses_up_attempts() {
     let world = World::new().await;
-    world
-        .capillary()
-        .await
-        .fault("/v2/customers", json!({"kind": "status", "status": 500}))
-        .await;
+    world.capillary().await.fault("/v2/customers", json!({"kind": "status", "status": 500})).await;
     let enricher = world.enricher_with(&[("MAX_ATTEMPTS", "1")]).await;
     world.enqueue(&of_customer("customerUpdated", "one", 5)).await;
     let mut messages = world.queue_messages().await;
     for receive in 1..=4 {
-        messages[0]
-            .system
-            .insert("ApproximateReceiveCount".into(), (receive * 200).to_string());
+        messages[0].system.insert("ApproximateReceiveCount".into(), (receive * 200).to_string());
         let batch = world.enrich_these(&enricher, messages).await;
         batch.all_back();
         messages = world.redelivered(&batch.back).await;
@@ -130,16 +100,10 @@ async fn transient_trouble_never_uses_up_attempts() {
 #[tokio::test]
 async fn a_dead_api_costs_a_batch_one_probe_and_events_that_need_nothing_go_out() {
     let world = World::new().await;
-    world
-        .capillary()
-        .await
-        .fault("/v2", json!({"kind": "status", "status": 503}))
-        .await;
+    world.capillary().await.fault("/v2", json!({"kind": "status", "status": 503})).await;
     let enricher = world.enricher_with(&[("CAPILLARY_MAX_CONCURRENCY", "1")]).await;
     for number in 1..=8 {
-        world
-            .enqueue(&of_customer("customerUpdated", &format!("customer-{number}"), number))
-            .await;
+        world.enqueue(&of_customer("customerUpdated", &format!("customer-{number}"), number)).await;
     }
     world.enqueue(&of_nobody("nobody")).await;
     let batch = world.enrich(&enricher).await;
@@ -156,9 +120,7 @@ async fn one_customer_that_several_messages_name_is_fetched_once() {
     let world = World::new().await;
     let enricher = world.enricher().await;
     for number in 0..5 {
-        world
-            .enqueue(&of_customer("pointsIssued", &format!("event-{number}"), 5))
-            .await;
+        world.enqueue(&of_customer("pointsIssued", &format!("event-{number}"), 5)).await;
     }
     world.enqueue(&of_customer("pointsIssued", "other", 6)).await;
     world.enrich(&enricher).await.all_done();
@@ -172,11 +134,7 @@ async fn an_entity_is_fetched_anew_for_each_batch() {
     let world = World::new().await;
     let enricher = world.enricher().await;
     for city in ["Porto", "Lisboa"] {
-        world
-            .capillary()
-            .await
-            .customer(5, json!({"extendedFields": {"city": city}}))
-            .await;
+        world.capillary().await.customer(5, json!({"extendedFields": {"city": city}})).await;
         world.enqueue(&of_customer("customerUpdated", city, 5)).await;
         world.enrich(&enricher).await.all_done();
     }
@@ -192,9 +150,7 @@ async fn the_token_is_kept_between_batches_and_got_once_for_many_messages() {
     let enricher = world.enricher().await;
     for batch in 0..3 {
         for number in 1..=4 {
-            world
-                .enqueue(&of_customer("pointsIssued", &format!("event-{batch}-{number}"), number))
-                .await;
+            world.enqueue(&of_customer("pointsIssued", &format!("event-{batch}-{number}"), number)).await;
         }
         world.enrich(&enricher).await.all_done();
     }
@@ -207,11 +163,7 @@ async fn a_401_refreshes_the_token_once() {
     let enricher = world.enricher().await;
     world.enqueue(&of_customer("customerUpdated", "warm", 5)).await;
     world.enrich(&enricher).await.all_done();
-    world
-        .capillary()
-        .await
-        .fault("/v2/customers", json!({"kind": "unauthorized", "times": 1}))
-        .await;
+    world.capillary().await.fault("/v2/customers", json!({"kind": "unauthorized", "times": 1})).await;
     world.enqueue(&of_customer("customerUpdated", "one", 5)).await;
     world.enrich(&enricher).await.all_done();
     assert_eq!(world.capillary().await.calls(TOKEN).await.len(), 2);
@@ -221,11 +173,7 @@ async fn a_401_refreshes_the_token_once() {
 #[tokio::test]
 async fn a_second_401_brings_the_message_back() {
     let world = World::new().await;
-    world
-        .capillary()
-        .await
-        .fault("/v2/customers", json!({"kind": "unauthorized"}))
-        .await;
+    world.capillary().await.fault("/v2/customers", json!({"kind": "unauthorized"})).await;
     let enricher = world.enricher().await;
     world.enqueue(&of_customer("customerUpdated", "one", 5)).await;
     let batch = world.enrich(&enricher).await;
@@ -237,11 +185,7 @@ async fn a_second_401_brings_the_message_back() {
 
 #[tokio::test]
 async fn without_a_token_nothing_that_needs_one_goes_out() {
-    for credentials in [
-        json!({"key": "sandbox-key", "secret": "wrong"}),
-        json!({}),
-        json!({"key": "sandbox-key"}),
-    ] {
+    for credentials in [json!({"key": "sandbox-key", "secret": "wrong"}), json!({}), json!({"key": "sandbox-key"})] {
         let world = World::new().await;
         world.capillary_secret_is(&credentials.to_string()).await;
         let enricher = world.enricher().await;
@@ -256,11 +200,7 @@ async fn without_a_token_nothing_that_needs_one_goes_out() {
 #[tokio::test]
 async fn a_failing_token_call_is_transient() {
     let world = World::new().await;
-    world
-        .capillary()
-        .await
-        .fault(TOKEN, json!({"kind": "status", "status": 500}))
-        .await;
+    world.capillary().await.fault(TOKEN, json!({"kind": "status", "status": 500})).await;
     let enricher = world.enricher().await;
     world.enqueue(&of_customer("customerUpdated", "one", 5)).await;
     let batch = world.enrich(&enricher).await;
@@ -273,9 +213,7 @@ async fn a_failing_token_call_is_transient() {
 #[tokio::test]
 async fn basic_credentials_work_without_a_token() {
     let world = World::new().await;
-    world
-        .capillary_secret_is(&json!({"username": "sandbox-user", "password": "sandbox-password"}).to_string())
-        .await;
+    world.capillary_secret_is(&json!({"username": "sandbox-user", "password": "sandbox-password"}).to_string()).await;
     let enricher = world.enricher().await;
     world.enqueue(&of_customer("customerUpdated", "one", 5)).await;
     world.enrich(&enricher).await.all_done();
@@ -286,9 +224,7 @@ async fn basic_credentials_work_without_a_token() {
 #[tokio::test]
 async fn wrong_basic_credentials_bring_the_message_back() {
     let world = World::new().await;
-    world
-        .capillary_secret_is(&json!({"username": "sandbox-user", "password": "wrong"}).to_string())
-        .await;
+    world.capillary_secret_is(&json!({"username": "sandbox-user", "password": "wrong"}).to_string()).await;
     let enricher = world.enricher().await;
     world.enqueue(&of_customer("customerUpdated", "one", 5)).await;
     world.enrich(&enricher).await.all_back();
@@ -299,10 +235,7 @@ async fn wrong_basic_credentials_bring_the_message_back() {
 async fn credentials_may_differ_by_org() {
     let right = json!({"key": "sandbox-key", "secret": "sandbox-secret"});
     let wrong = json!({"key": "no", "secret": "no"});
-    for secret in [
-        json!({"orgs": {"100737": right}, "default": wrong}),
-        json!({"orgs": {"1": wrong}, "default": right}),
-    ] {
+    for secret in [json!({"orgs": {"100737": right}, "default": wrong}), json!({"orgs": {"1": wrong}, "default": right})] {
         let world = World::new().await;
         world.capillary_secret_is(&secret.to_string()).await;
         let enricher = world.enricher().await;
@@ -315,9 +248,7 @@ async fn credentials_may_differ_by_org() {
 #[tokio::test]
 async fn the_store_of_the_credentials_being_down_is_transient() {
     let world = World::new().await;
-    world
-        .proxy
-        .always("GetSecretValue", crate::support::fault_proxy::Fault::SECRETS_DOWN);
+    world.proxy.always("GetSecretValue", crate::support::fault_proxy::Fault::SECRETS_DOWN);
     let enricher = world.enricher().await;
     world.enqueue(&of_customer("customerUpdated", "one", 5)).await;
     let batch = world.enrich(&enricher).await;
@@ -330,12 +261,7 @@ async fn the_store_of_the_credentials_being_down_is_transient() {
 #[tokio::test]
 async fn the_source_of_customers_is_a_setting() {
     let world = World::new().await;
-    let enricher = world
-        .enricher_with(&[
-            ("CAPILLARY_CUSTOMER_SOURCE", "WECHAT"),
-            ("CAPILLARY_CUSTOMER_EMBED", "points"),
-        ])
-        .await;
+    let enricher = world.enricher_with(&[("CAPILLARY_CUSTOMER_SOURCE", "WECHAT"), ("CAPILLARY_CUSTOMER_EMBED", "points")]).await;
     world.enqueue(&of_customer("customerUpdated", "one", 5)).await;
     world.enrich(&enricher).await.all_done();
     let call = world.capillary().await.calls("/v2/customers/5").await.remove(0);
@@ -346,11 +272,7 @@ async fn the_source_of_customers_is_a_setting() {
 #[tokio::test]
 async fn slow_is_not_failed() {
     let world = World::new().await;
-    world
-        .capillary()
-        .await
-        .fault("/v2/customers", json!({"kind": "slow", "delayMs": 1500}))
-        .await;
+    world.capillary().await.fault("/v2/customers", json!({"kind": "slow", "delayMs": 1500})).await;
     let enricher = world.enricher().await;
     world.enqueue(&of_customer("customerUpdated", "one", 5)).await;
     world.enrich(&enricher).await.all_done();

@@ -31,12 +31,7 @@ fn copies_are_equal(world: &World) {
 
 /// One customer event in the queue, its row made by the receiver.
 async fn one_event(world: &World) {
-    world
-        .receiver()
-        .await
-        .deliver(of_customer("customerUpdated", "one", 5).to_string())
-        .await
-        .accepted();
+    world.receiver().await.deliver(of_customer("customerUpdated", "one", 5).to_string()).await.accepted();
     world.proxy.forget_calls();
 }
 
@@ -45,9 +40,7 @@ async fn a_row_ends_as_published_without_detail_and_lives_anew() {
     let world = World::new().await;
     let enricher = world.enricher().await;
     one_event(&world).await;
-    world
-        .set("one", "expiresAt", AttributeValue::N((now_ms() / 1000 + 3600).to_string()))
-        .await;
+    world.set("one", "expiresAt", AttributeValue::N((now_ms() / 1000 + 3600).to_string())).await;
     world.enrich(&enricher).await.all_done();
     let row = world.ledger_row("one").await.expect("a row");
     assert_eq!(row.status(), "PUBLISHED");
@@ -55,16 +48,8 @@ async fn a_row_ends_as_published_without_detail_and_lives_anew() {
     #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^53")]
     let expected = (now_ms() / 1000 + EVENT_TTL_DAYS * 86_400) as f64;
     let expires = row.number("expiresAt").expect("expiresAt");
-    assert!(
-        (expires - expected).abs() < 120.0,
-        "{expires} is not {EVENT_TTL_DAYS} days from now"
-    );
-    world
-        .receiver()
-        .await
-        .deliver(of_customer("customerUpdated", "one", 5).to_string())
-        .await
-        .duplicate();
+    assert!((expires - expected).abs() < 120.0, "{expires} is not {EVENT_TTL_DAYS} days from now");
+    world.receiver().await.deliver(of_customer("customerUpdated", "one", 5).to_string()).await.duplicate();
 }
 
 #[tokio::test]
@@ -90,16 +75,9 @@ async fn what_was_stored_is_published_whatever_the_customer_looks_like_now() {
     batch.all_back();
     let row = world.ledger_row("one").await.expect("a row");
     assert_eq!(row.status(), "ENRICHED");
-    assert!(
-        row.has("detail") && !row.has("leaseUntil") && !row.has("expiresAt"),
-        "{row:?}"
-    );
+    assert!(row.has("detail") && !row.has("leaseUntil") && !row.has("expiresAt"), "{row:?}");
     world.proxy.heal();
-    world
-        .capillary()
-        .await
-        .customer(5, json!({"extendedFields": {"city": "another"}}))
-        .await;
+    world.capillary().await.customer(5, json!({"extendedFields": {"city": "another"}})).await;
     // A redrive of a failed event publishes what is stored, too.
     for status in ["ENRICHED", "FAILED"] {
         world.put_row(&row).await;
@@ -118,26 +96,18 @@ async fn failed_without_detail_no_row_and_an_expired_row_are_worked_out() {
     let enricher = world.enricher().await;
     let receiver = world.receiver().await;
     for id in ["failed", "absent", "expired"] {
-        receiver
-            .deliver(of_customer("customerUpdated", id, 5).to_string())
-            .await
-            .accepted();
+        receiver.deliver(of_customer("customerUpdated", id, 5).to_string()).await.accepted();
     }
     world.set("failed", "status", AttributeValue::S("FAILED".into())).await;
     world.delete_row("absent").await;
     world.set("expired", "status", AttributeValue::S("PUBLISHED".into())).await;
-    world
-        .set("expired", "expiresAt", AttributeValue::N((now_ms() / 1000 - 10).to_string()))
-        .await;
+    world.set("expired", "expiresAt", AttributeValue::N((now_ms() / 1000 - 10).to_string())).await;
     world.enrich(&enricher).await.all_done();
     assert_eq!(world.published(3).await.len(), 3);
     for id in ["failed", "absent", "expired"] {
         assert_eq!(world.ledger_row(id).await.expect("a row").status(), "PUBLISHED", "{id}");
         // The row that the enricher makes is the one that the receiver knows the event by.
-        receiver
-            .deliver(of_customer("customerUpdated", id, 5).to_string())
-            .await
-            .duplicate();
+        receiver.deliver(of_customer("customerUpdated", id, 5).to_string()).await.duplicate();
     }
 }
 
@@ -152,9 +122,7 @@ async fn events_without_entities_are_worked_out_from_every_state() {
     world.set("failed", "status", AttributeValue::S("FAILED".into())).await;
     world.delete_row("absent").await;
     world.set("expired", "status", AttributeValue::S("PUBLISHED".into())).await;
-    world
-        .set("expired", "expiresAt", AttributeValue::N((now_ms() / 1000 - 10).to_string()))
-        .await;
+    world.set("expired", "expiresAt", AttributeValue::N((now_ms() / 1000 - 10).to_string())).await;
     world.enrich(&enricher).await.all_done();
     assert_eq!(world.published(4).await.len(), 4);
     for id in ["received", "failed", "absent", "expired"] {
@@ -169,10 +137,7 @@ async fn two_events_of_one_id_are_both_published_under_ids_of_their_own() {
     let enricher = world.enricher().await;
     let receiver = world.receiver().await;
     receiver.deliver(of_nobody("shared").to_string()).await.accepted();
-    receiver
-        .deliver(of_customer("pointsIssued", "shared", 5).to_string())
-        .await
-        .accepted();
+    receiver.deliver(of_customer("pointsIssued", "shared", 5).to_string()).await.accepted();
     world.enrich(&enricher).await.all_done();
     let published = world.published(2).await;
     let ids: BTreeSet<&str> = published.iter().map(|detail| detail["id"].as_str().unwrap()).collect();
@@ -195,10 +160,7 @@ async fn with_the_ledger_down_everything_comes_back_and_nothing_goes_out() {
     batch.all_back();
     assert!(world.sent_entries().is_empty());
     world.proxy.heal();
-    world
-        .enrich_these(&enricher, world.redelivered(&batch.back).await)
-        .await
-        .all_done();
+    world.enrich_these(&enricher, world.redelivered(&batch.back).await).await.all_done();
     assert_eq!(world.published(2).await.len(), 2);
 }
 
@@ -230,10 +192,7 @@ async fn what_could_not_be_committed_is_not_published() {
         batch.all_back();
         assert!(world.sent_entries().is_empty());
         world.proxy.heal();
-        world
-            .enrich_these(&enricher, world.redelivered(&batch.back).await)
-            .await
-            .all_done();
+        world.enrich_these(&enricher, world.redelivered(&batch.back).await).await.all_done();
         assert_eq!(world.published(1).await.len(), 1);
     }
 }
@@ -249,15 +208,8 @@ async fn a_commit_whose_answer_is_lost_is_published_as_committed() {
     let batch = world.enrich(&enricher).await;
     if !batch.back.is_empty() {
         world.proxy.heal();
-        world
-            .capillary()
-            .await
-            .customer(5, json!({"extendedFields": {"city": "another"}}))
-            .await;
-        world
-            .enrich_these(&enricher, world.redelivered(&batch.back).await)
-            .await
-            .all_done();
+        world.capillary().await.customer(5, json!({"extendedFields": {"city": "another"}})).await;
+        world.enrich_these(&enricher, world.redelivered(&batch.back).await).await.all_done();
     }
     assert!(!world.published(1).await.is_empty());
     copies_are_equal(&world);
@@ -271,24 +223,14 @@ async fn an_entry_that_the_bus_refuses_comes_back_alone() {
     world.enqueue(&of_nobody("passes")).await;
     world.enqueue(&of_nobody("refused")).await;
     world.enqueue(&of_customer("customerUpdated", "passes-too", 5)).await;
-    world
-        .proxy
-        .always("PutEvents", Fault::EntriesRefused("refused", "InternalFailure"));
+    world.proxy.always("PutEvents", Fault::EntriesRefused("refused", "InternalFailure"));
     let batch = world.enrich(&enricher).await;
     let back: Vec<Option<&str>> = batch.back.iter().map(|message| message.attribute("eventId")).collect();
     assert_eq!(back, [Some("refused")]);
     assert_eq!(world.published(2).await.len(), 2);
-    assert!(
-        world
-            .ledger_row("refused")
-            .await
-            .is_none_or(|row| row.status() != "PUBLISHED")
-    );
+    assert!(world.ledger_row("refused").await.is_none_or(|row| row.status() != "PUBLISHED"));
     world.proxy.heal();
-    world
-        .enrich_these(&enricher, world.redelivered(&batch.back).await)
-        .await
-        .all_done();
+    world.enrich_these(&enricher, world.redelivered(&batch.back).await).await.all_done();
     assert_eq!(world.published(1).await[0]["id"], "refused");
     copies_are_equal(&world);
 }
@@ -298,9 +240,7 @@ async fn throttled_by_the_bus_nothing_counts_as_the_events_own_failure() {
     let world = World::new().await;
     let enricher = world.enricher_with(&[("MAX_ATTEMPTS", "2")]).await;
     one_event(&world).await;
-    world
-        .proxy
-        .always("PutEvents", Fault::EntriesRefused("one", "ThrottlingException"));
+    world.proxy.always("PutEvents", Fault::EntriesRefused("one", "ThrottlingException"));
     let mut messages = world.queue_messages().await;
     for _ in 0..4 {
         let batch = world.enrich_these(&enricher, messages).await;
@@ -319,9 +259,7 @@ async fn an_entry_that_the_bus_calls_invalid_is_dead_lettered_after_max_attempts
     let world = World::new().await;
     let enricher = world.enricher_with(&[("MAX_ATTEMPTS", "2")]).await;
     one_event(&world).await;
-    world
-        .proxy
-        .always("PutEvents", Fault::EntriesRefused("one", "MalformedDetail"));
+    world.proxy.always("PutEvents", Fault::EntriesRefused("one", "MalformedDetail"));
     let mut messages = world.queue_messages().await;
     for attempt in 1..=3 {
         assert!(attempt < 3, "MAX_ATTEMPTS is 2 and it still comes back");
@@ -333,26 +271,15 @@ async fn an_entry_that_the_bus_calls_invalid_is_dead_lettered_after_max_attempts
     }
     let letters = world.dead_letters().await;
     assert_eq!(letters.len(), 1);
-    assert!(
-        letters[0].attribute("reason").is_some_and(|reason| !reason.is_empty()),
-        "{:?}",
-        letters[0]
-    );
+    assert!(letters[0].attribute("reason").is_some_and(|reason| !reason.is_empty()), "{:?}", letters[0]);
     let body = of_customer("customerUpdated", "one", 5).to_string();
     assert_eq!(letters[0].delivered_bytes(), body.into_bytes());
     let row = world.ledger_row("one").await.unwrap();
     assert_eq!(row.status(), "FAILED");
-    assert!(
-        row.has("reason") && row.has("detail"),
-        "the stored change must outlive the failure: {row:?}"
-    );
+    assert!(row.has("reason") && row.has("detail"), "the stored change must outlive the failure: {row:?}");
     // The cause is gone, the customer has moved on, and an operator redrives.
     world.proxy.heal();
-    world
-        .capillary()
-        .await
-        .customer(5, json!({"extendedFields": {"city": "another"}}))
-        .await;
+    world.capillary().await.customer(5, json!({"extendedFields": {"city": "another"}})).await;
     redrive(&world, &letters[0]).await;
     world.enrich(&enricher).await.all_done();
     assert_eq!(world.published(1).await[0]["id"], "one");
@@ -362,11 +289,8 @@ async fn an_entry_that_the_bus_calls_invalid_is_dead_lettered_after_max_attempts
 
 /// A redrive puts body and attributes back into the events queue as they are.
 async fn redrive(world: &World, letter: &Received) {
-    let attributes: Vec<(&str, &str, &str)> = letter
-        .attributes
-        .iter()
-        .map(|(name, (data_type, text))| (name.as_str(), data_type.as_str(), text.as_str()))
-        .collect();
+    let attributes: Vec<(&str, &str, &str)> =
+        letter.attributes.iter().map(|(name, (data_type, text))| (name.as_str(), data_type.as_str(), text.as_str())).collect();
     world.enqueue_raw(&letter.body, &attributes).await;
 }
 
@@ -378,10 +302,7 @@ async fn a_lost_answer_of_the_bus_costs_a_copy_and_no_event() {
     world.proxy.once("PutEvents", Fault::AnswerLost);
     let batch = world.enrich(&enricher).await;
     if !batch.back.is_empty() {
-        world
-            .enrich_these(&enricher, world.redelivered(&batch.back).await)
-            .await
-            .all_done();
+        world.enrich_these(&enricher, world.redelivered(&batch.back).await).await.all_done();
     }
     assert!(!world.published(1).await.is_empty());
     copies_are_equal(&world);
@@ -396,68 +317,35 @@ async fn a_mark_that_fails_brings_the_message_back_and_the_copy_is_equal() {
     let batch = world.enrich(&enricher).await;
     batch.all_back();
     world.proxy.heal();
-    world
-        .capillary()
-        .await
-        .customer(5, json!({"extendedFields": {"city": "another"}}))
-        .await;
-    world
-        .enrich_these(&enricher, world.redelivered(&batch.back).await)
-        .await
-        .all_done();
+    world.capillary().await.customer(5, json!({"extendedFields": {"city": "another"}})).await;
+    world.enrich_these(&enricher, world.redelivered(&batch.back).await).await.all_done();
     copies_are_equal(&world);
     assert_eq!(world.ledger_row("one").await.unwrap().status(), "PUBLISHED");
 }
 
 #[tokio::test]
 async fn killed_between_any_two_steps_the_event_is_published_with_one_content() {
-    let steps: [(&[&str], bool); 5] = [
-        (&COMMITS, false),
-        (&COMMITS, true),
-        (&["PutEvents"], false),
-        (&["PutEvents"], true),
-        (&["UpdateItem"], true),
-    ];
+    let steps: [(&[&str], bool); 5] =
+        [(&COMMITS, false), (&COMMITS, true), (&["PutEvents"], false), (&["PutEvents"], true), (&["UpdateItem"], true)];
     for (operations, after) in steps {
         let world = World::new().await;
         let enricher = world.enricher().await;
         one_event(&world).await;
         for operation in operations {
             let process = enricher.0.process();
-            world.proxy.once(
-                operation,
-                if after {
-                    Fault::KillAfter(process)
-                } else {
-                    Fault::KillBefore(process)
-                },
-            );
+            world.proxy.once(operation, if after { Fault::KillAfter(process) } else { Fault::KillBefore(process) });
         }
         let messages = world.queue_messages().await;
         let outcome = world.attempt(&enricher, messages.clone()).await;
-        assert!(
-            matches!(outcome, Err(FunctionError::Died)),
-            "{operations:?} was never called: {outcome:?}"
-        );
+        assert!(matches!(outcome, Err(FunctionError::Died)), "{operations:?} was never called: {outcome:?}");
         world.proxy.heal();
-        world
-            .capillary()
-            .await
-            .customer(5, json!({"extendedFields": {"city": "another"}}))
-            .await;
+        world.capillary().await.customer(5, json!({"extendedFields": {"city": "another"}})).await;
         let enricher = world.enricher().await;
-        world
-            .enrich_these(&enricher, world.redelivered(&messages).await)
-            .await
-            .all_done();
+        world.enrich_these(&enricher, world.redelivered(&messages).await).await.all_done();
         let published = world.published(1).await;
         assert!(published.iter().all(|detail| detail["id"] == "one"), "{operations:?} {after}");
         copies_are_equal(&world);
-        assert_eq!(
-            world.ledger_row("one").await.unwrap().status(),
-            "PUBLISHED",
-            "{operations:?} {after}"
-        );
+        assert_eq!(world.ledger_row("one").await.unwrap().status(), "PUBLISHED", "{operations:?} {after}");
     }
 }
 
@@ -492,11 +380,6 @@ async fn the_same_event_twice_in_a_batch_has_one_content() {
     world.enqueue(&of_nobody("two")).await;
     world.enrich(&enricher).await.all_done();
     copies_are_equal(&world);
-    let ids: BTreeSet<String> = world
-        .published(2)
-        .await
-        .iter()
-        .map(|detail| detail["id"].to_string())
-        .collect();
+    let ids: BTreeSet<String> = world.published(2).await.iter().map(|detail| detail["id"].to_string()).collect();
     assert_eq!(ids.len(), 2);
 }

@@ -14,20 +14,13 @@ fn only_detail(world: &World) -> Value {
 
 fn entity<'a>(detail: &'a Value, kind: &str) -> &'a Value {
     let entities = detail["data"]["entities"].as_array().expect("entities");
-    entities
-        .iter()
-        .find(|entity| entity["type"] == kind)
-        .unwrap_or_else(|| panic!("no {kind} in {detail}"))
+    entities.iter().find(|entity| entity["type"] == kind).unwrap_or_else(|| panic!("no {kind} in {detail}"))
 }
 
 #[tokio::test]
 async fn a_customer_event_becomes_the_cloud_event_of_the_contract() {
     let world = World::new().await;
-    world
-        .capillary()
-        .await
-        .customer(728_942_858, json!({"extendedFields": {"city": "Porto"}}))
-        .await;
+    world.capillary().await.customer(728_942_858, json!({"extendedFields": {"city": "Porto"}})).await;
     let enricher = world.enricher().await;
     let event = of_customer("customerUpdated", "one", 728_942_858);
     world.enqueue(&event).await;
@@ -47,12 +40,7 @@ async fn a_customer_event_becomes_the_cloud_event_of_the_contract() {
     assert_eq!(found["body"]["id"], json!(728_942_858));
     assert_eq!(found["body"]["extendedFields"]["city"], "Porto");
     assert!(is_time(&found["fetchedAt"]), "{found}");
-    assert!(
-        found
-            .get("version")
-            .is_none_or(|version| version.is_u64() || version.is_null()),
-        "{found}"
-    );
+    assert!(found.get("version").is_none_or(|version| version.is_u64() || version.is_null()), "{found}");
     let expected = json!({
         "specversion": "1.0", "id": "one", "source": format!("/capillary/orgs/{ORG}"), "type": "capillary.customerUpdated",
         "subject": "customer/728942858", "time": CREATED_AT_TEXT, "datacontenttype": "application/json",
@@ -76,21 +64,12 @@ fn is_time(value: &Value) -> bool {
 
 #[tokio::test]
 async fn a_transaction_comes_with_its_customer_and_its_type_is_asked_for() {
-    for (bill_type, name) in [
-        ("REGULAR", "transactionAdded"),
-        ("RETURN", "transactionAdded"),
-        ("REGULAR", "transactionUpdated"),
-    ] {
+    for (bill_type, name) in [("REGULAR", "transactionAdded"), ("RETURN", "transactionAdded"), ("REGULAR", "transactionUpdated")]
+    {
         let world = World::new().await;
-        world
-            .capillary()
-            .await
-            .transaction(4_564_853_117, json!({"type": bill_type}))
-            .await;
+        world.capillary().await.transaction(4_564_853_117, json!({"type": bill_type})).await;
         let enricher = world.enricher().await;
-        world
-            .enqueue(&of_transaction(name, "one", 4_564_853_117, 77, bill_type))
-            .await;
+        world.enqueue(&of_transaction(name, "one", 4_564_853_117, 77, bill_type)).await;
         world.enrich(&enricher).await.all_done();
         let detail = only_detail(&world);
         let transaction = entity(&detail, "transaction");
@@ -104,10 +83,7 @@ async fn a_transaction_comes_with_its_customer_and_its_type_is_asked_for() {
         assert_eq!(detail["data"]["enrichment"]["status"], "complete");
         let subject = detail["subject"].as_str().unwrap_or_default();
         let first = &detail["data"]["entities"][0];
-        assert_eq!(
-            subject,
-            format!("{}/{}", first["type"].as_str().unwrap(), first["id"].as_str().unwrap())
-        );
+        assert_eq!(subject, format!("{}/{}", first["type"].as_str().unwrap(), first["id"].as_str().unwrap()));
     }
 }
 
@@ -115,23 +91,12 @@ async fn a_transaction_comes_with_its_customer_and_its_type_is_asked_for() {
 async fn every_other_event_that_names_a_customer_gets_it() {
     let world = World::new().await;
     let enricher = world.enricher().await;
-    let names = [
-        "customerAdded",
-        "pointsIssued",
-        "tierUpgraded",
-        "customerSubscription",
-        "badgeEarned",
-        "pointsRedeemed",
-    ];
+    let names = ["customerAdded", "pointsIssued", "tierUpgraded", "customerSubscription", "badgeEarned", "pointsRedeemed"];
     for (number, name) in (1..).zip(names) {
         world.enqueue(&of_customer(name, name, number)).await;
     }
     world.enrich(&enricher).await.all_done();
-    let details: Vec<Value> = world
-        .sent_details()
-        .iter()
-        .map(|text| serde_json::from_str(text).unwrap())
-        .collect();
+    let details: Vec<Value> = world.sent_details().iter().map(|text| serde_json::from_str(text).unwrap()).collect();
     assert_eq!(details.len(), names.len());
     for detail in details {
         assert_eq!(entity(&detail, "customer")["status"], "found", "{detail}");
@@ -166,12 +131,7 @@ async fn a_wrapped_event_goes_out_unwrapped() {
     let world = World::new().await;
     let enricher = world.enricher().await;
     let event = of_customer("pointsRedeemed", "one", 5);
-    world
-        .receiver()
-        .await
-        .deliver(json!({"body": event}).to_string())
-        .await
-        .accepted();
+    world.receiver().await.deliver(json!({"body": event}).to_string()).await.accepted();
     world.enrich(&enricher).await.all_done();
     assert_eq!(only_detail(&world)["data"]["event"], event);
 }
@@ -274,9 +234,7 @@ async fn a_transaction_that_is_not_there_is_partial() {
     let world = World::new().await;
     world.capillary().await.transaction_is(9, "missing").await;
     let enricher = world.enricher().await;
-    world
-        .enqueue(&of_transaction("transactionAdded", "one", 9, 5, "REGULAR"))
-        .await;
+    world.enqueue(&of_transaction("transactionAdded", "one", 9, 5, "REGULAR")).await;
     world.enrich(&enricher).await.all_done();
     let detail = only_detail(&world);
     assert_eq!(entity(&detail, "transaction")["status"], "not_found");
@@ -287,11 +245,7 @@ async fn a_transaction_that_is_not_there_is_partial() {
 #[tokio::test]
 async fn what_we_may_not_read_is_forbidden_and_final() {
     let world = World::new().await;
-    world
-        .capillary()
-        .await
-        .fault("/v2/customers", json!({"kind": "status", "status": 403}))
-        .await;
+    world.capillary().await.fault("/v2/customers", json!({"kind": "status", "status": 403})).await;
     let enricher = world.enricher().await;
     world.enqueue(&of_customer("customerUpdated", "one", 5)).await;
     world.enrich(&enricher).await.all_done();
@@ -303,11 +257,7 @@ async fn what_we_may_not_read_is_forbidden_and_final() {
 #[tokio::test]
 async fn an_entry_over_the_limit_drops_bodies_and_says_so() {
     let world = World::new().await;
-    world
-        .capillary()
-        .await
-        .customer(5, json!({"extendedFields": {"long": "x".repeat(100_000)}}))
-        .await;
+    world.capillary().await.customer(5, json!({"extendedFields": {"long": "x".repeat(100_000)}})).await;
     let enricher = world.enricher_with(&[("MAX_ENTRY_KIB", "64")]).await;
     world.enqueue(&of_customer("customerUpdated", "one", 5)).await;
     world.enrich(&enricher).await.all_done();
@@ -351,11 +301,7 @@ async fn no_call_of_put_events_is_over_its_limits() {
         let request: Value = serde_json::from_str(&call.body).unwrap();
         let entries = request["Entries"].as_array().unwrap();
         let size: usize = entries.iter().map(|entry| entry["Detail"].as_str().unwrap().len()).sum();
-        assert!(
-            entries.len() <= 10 && size <= 1024 * 1024,
-            "{} entries of {size} bytes",
-            entries.len()
-        );
+        assert!(entries.len() <= 10 && size <= 1024 * 1024, "{} entries of {size} bytes", entries.len());
     }
     assert_eq!(world.published(10).await.len(), 10);
 }
@@ -372,16 +318,9 @@ async fn bodies_that_travel_encoded_come_out_as_they_were() {
     let spacious = format!("{}{}", " ".repeat(300 * 1024), of_nobody("spacious"));
     receiver.deliver(spacious).await.accepted();
     world.enrich(&enricher).await.all_done();
-    let details: Vec<Value> = world
-        .sent_details()
-        .iter()
-        .map(|text| serde_json::from_str(text).unwrap())
-        .collect();
+    let details: Vec<Value> = world.sent_details().iter().map(|text| serde_json::from_str(text).unwrap()).collect();
     for expected in [odd, of_nobody("spacious")] {
-        let detail = details
-            .iter()
-            .find(|detail| detail["id"] == expected["eventId"])
-            .expect("both are sent");
+        let detail = details.iter().find(|detail| detail["id"] == expected["eventId"]).expect("both are sent");
         assert_eq!(detail["data"]["event"], expected);
     }
 }

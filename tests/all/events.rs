@@ -36,22 +36,15 @@ fn every_delivery_is_taken_for_a_rest_api_request_with_its_body() {
         assert_eq!(request.path.as_deref(), Some("/events"), "{name}");
         assert_eq!(request.http_method.as_str(), "POST", "{name}");
         assert_eq!(request.request_context.stage.as_deref(), Some("local"), "{name}");
-        assert_eq!(
-            request.headers.len(),
-            request.multi_value_headers.len(),
-            "{name}: both forms of the headers agree"
-        );
+        assert_eq!(request.headers.len(), request.multi_value_headers.len(), "{name}: both forms of the headers agree");
         assert_eq!(request.body.is_none(), name == "empty-body.json", "{name}");
     }
 }
 
 #[test]
 fn deliveries_come_in_base64_and_readable() {
-    let encoded: Vec<String> = files("receiver")
-        .into_iter()
-        .filter(|(_, text)| parsed(text)["isBase64Encoded"] == true)
-        .map(|(name, _)| name)
-        .collect();
+    let encoded: Vec<String> =
+        files("receiver").into_iter().filter(|(_, text)| parsed(text)["isBase64Encoded"] == true).map(|(name, _)| name).collect();
     assert_eq!(encoded, ["pointsExpiryReminder.base64.json"]);
 }
 
@@ -126,11 +119,7 @@ fn every_batch_is_read_as_sqs_messages_with_true_digests() {
         assert_eq!(ids.len(), batch.records.len(), "{name}: message ids are distinct");
         for message in &batch.records {
             let body = message.body.as_deref().unwrap();
-            assert_eq!(
-                message.md5_of_body.as_deref(),
-                Some(hex(&Md5::digest(body)).as_str()),
-                "{name}"
-            );
+            assert_eq!(message.md5_of_body.as_deref(), Some(hex(&Md5::digest(body)).as_str()), "{name}");
             assert_eq!(message.attributes["ApproximateReceiveCount"], "1", "{name}");
         }
     }
@@ -147,10 +136,7 @@ fn message_attributes_have_the_types_that_the_receiver_gives_them() {
                 other => panic!("{name}: unknown attribute {other}"),
             };
             assert_eq!(value.data_type.as_deref(), Some(expected), "{name}: {attribute}");
-            assert!(
-                value.string_value.as_deref().is_some_and(|text| !text.is_empty()),
-                "{name}: {attribute}"
-            );
+            assert!(value.string_value.as_deref().is_some_and(|text| !text.is_empty()), "{name}: {attribute}");
         }
     }
 }
@@ -161,18 +147,8 @@ fn the_mixed_batch_holds_every_encoding_and_two_that_are_out_of_the_ordinary() {
     let batch: SqsEvent = serde_json::from_str(&text).unwrap();
     let encodings: Vec<_> = batch.records.iter().filter_map(encoding_of).collect();
     assert_eq!(encodings, ["gzip+base64", "base64"]);
-    assert_eq!(
-        batch
-            .records
-            .iter()
-            .filter(|message| message.message_attributes.is_empty())
-            .count(),
-        2
-    );
-    let not_json = batch
-        .records
-        .iter()
-        .filter(|message| serde_json::from_slice::<Value>(&decoded(message)).is_err());
+    assert_eq!(batch.records.iter().filter(|message| message.message_attributes.is_empty()).count(), 2);
+    let not_json = batch.records.iter().filter(|message| serde_json::from_slice::<Value>(&decoded(message)).is_err());
     assert_eq!(not_json.count(), 1);
 }
 
@@ -183,12 +159,7 @@ fn folder(name: &str) -> PathBuf {
 /// All files of a folder, by name.
 fn files(name: &str) -> BTreeMap<String, String> {
     let entries = fs::read_dir(folder(name)).unwrap().map(|entry| entry.unwrap().path());
-    let read = |path: PathBuf| {
-        (
-            path.file_name().unwrap().to_string_lossy().into_owned(),
-            fs::read_to_string(&path).unwrap(),
-        )
-    };
+    let read = |path: PathBuf| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read_to_string(&path).unwrap());
     let files: BTreeMap<_, _> = entries.map(read).collect();
     assert!(!files.is_empty(), "{name} has files");
     files
@@ -198,17 +169,10 @@ fn files(name: &str) -> BTreeMap<String, String> {
 fn table(name: &str) -> BTreeMap<String, Vec<String>> {
     let readme = fs::read_to_string(folder("README.md")).unwrap();
     let heading = format!("## {name}/");
-    let section = readme
-        .split("\n## ")
-        .find(|section| heading.ends_with(section.lines().next().unwrap_or_default()))
-        .unwrap();
+    let section = readme.split("\n## ").find(|section| heading.ends_with(section.lines().next().unwrap_or_default())).unwrap();
     let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
     rows.map(|(file, rest)| {
-        let cells = rest
-            .trim()
-            .trim_end_matches('|')
-            .split('|')
-            .map(|cell| cell.trim().to_owned());
+        let cells = rest.trim().trim_end_matches('|').split('|').map(|cell| cell.trim().to_owned());
         (file.to_owned(), cells.collect())
     })
     .collect()
@@ -226,11 +190,7 @@ fn parsed(text: &str) -> Value {
 fn body_of(text: &str) -> Vec<u8> {
     let delivery = parsed(text);
     let body = delivery["body"].as_str().unwrap_or_default();
-    if delivery["isBase64Encoded"] == true {
-        STANDARD.decode(body).unwrap()
-    } else {
-        body.as_bytes().to_vec()
-    }
+    if delivery["isBase64Encoded"] == true { STANDARD.decode(body).unwrap() } else { body.as_bytes().to_vec() }
 }
 
 fn encoding_of(message: &SqsMessage) -> Option<&str> {

@@ -49,26 +49,15 @@ fn nothing_is_told(written: &str) {
         let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, mark);
         let encoded = encoded.trim_end_matches('=');
         // The last character depends on what follows.
-        assert!(
-            !written.contains(&encoded[..encoded.len() - 1]),
-            "{place} is in the log, as base64"
-        );
+        assert!(!written.contains(&encoded[..encoded.len() - 1]), "{place} is in the log, as base64");
         let bytes: Vec<String> = mark.bytes().map(|byte| byte.to_string()).collect();
-        assert!(
-            !written.contains(&bytes.join(", ")),
-            "{place} is in the log, as a list of bytes"
-        );
+        assert!(!written.contains(&bytes.join(", ")), "{place} is in the log, as a list of bytes");
     }
 }
 
 fn excerpt(text: &str, at: usize) -> &str {
-    let begin = (at.saturating_sub(200)..=at)
-        .find(|index| text.is_char_boundary(*index))
-        .unwrap_or(at);
-    let end = (at..text.len().min(at + 100))
-        .rev()
-        .find(|index| text.is_char_boundary(*index))
-        .unwrap_or(at);
+    let begin = (at.saturating_sub(200)..=at).find(|index| text.is_char_boundary(*index)).unwrap_or(at);
+    let end = (at..text.len().min(at + 100)).rev().find(|index| text.is_char_boundary(*index)).unwrap_or(at);
     &text[begin..end]
 }
 
@@ -93,9 +82,7 @@ fn marked_event(id: &str) -> Value {
 #[tokio::test]
 async fn the_receiver_tells_nothing_at_trace_whatever_happens() {
     let world = World::new().await;
-    world
-        .webhook_secret_is(&webhook_secret(&["Basic TWFya2Vk", "Basic Pangolinold"]))
-        .await;
+    world.webhook_secret_is(&webhook_secret(&["Basic TWFya2Vk", "Basic Pangolinold"])).await;
     let receiver = world.receiver_with(&LOUD).await;
     let deliver = async |body: String| receiver.send(&marked_delivery(body)).await;
     deliver(marked_event("one").to_string()).await.accepted();
@@ -112,10 +99,7 @@ async fn the_receiver_tells_nothing_at_trace_whatever_happens() {
         .send(&marked_delivery(marked_event("two").to_string()).header("Authorization", "Basic Numbatwrong"))
         .await
         .problem(401);
-    receiver
-        .send(&marked_delivery(marked_event("two").to_string()).path("/Prod/other"))
-        .await
-        .problem(404);
+    receiver.send(&marked_delivery(marked_event("two").to_string()).path("/Prod/other")).await.problem(404);
     for fault in [Fault::DYNAMODB_DOWN, Fault::DYNAMODB_INVALID, Fault::Cut] {
         world.proxy.always("PutItem", fault);
         let mut event = marked_event("three");
@@ -129,12 +113,8 @@ async fn the_receiver_tells_nothing_at_trace_whatever_happens() {
         deliver("Quokkabody".into()).await;
         world.proxy.heal();
     }
-    world
-        .webhook_secret_is("{\"headers\": {\"authorization\": [\"Basic Pangolinold\"")
-        .await;
-    receiver
-        .send(&Delivery::without_headers("{}").header("Authorization", "Basic Numbatwrong"))
-        .await;
+    world.webhook_secret_is("{\"headers\": {\"authorization\": [\"Basic Pangolinold\"").await;
+    receiver.send(&Delivery::without_headers("{}").header("Authorization", "Basic Numbatwrong")).await;
     // A secret that cannot be read is where a parser's error likes to quote it.
     for secret in [
         "\"Basic Pangolinold\"",
@@ -143,10 +123,7 @@ async fn the_receiver_tells_nothing_at_trace_whatever_happens() {
     ] {
         world.webhook_secret_is(secret).await;
         let fresh = world.receiver_with(&LOUD).await;
-        fresh
-            .send(&marked_delivery(marked_event("five").to_string()))
-            .await
-            .come_again();
+        fresh.send(&marked_delivery(marked_event("five").to_string())).await.come_again();
         nothing_is_told(&fresh.0.logs());
     }
     let written = receiver.0.logs();
@@ -164,19 +141,13 @@ async fn the_enricher_tells_nothing_at_trace_whatever_happens() {
             json!({"profiles": [{"firstName": "Tapirname", "identifiers": [{"type": "mobile", "value": "915559990002"}]}]}),
         )
         .await;
-    capillary
-        .transaction(9, json!({"billDetails": {"note": "Caracalnote"}}))
-        .await;
+    capillary.transaction(9, json!({"billDetails": {"note": "Caracalnote"}})).await;
     let enricher = world.enricher_with(&LOUD).await;
     world.enqueue(&marked_event("one")).await;
-    world
-        .enqueue(&of_transaction("transactionAdded", "two", 9, 5, "REGULAR"))
-        .await;
+    world.enqueue(&of_transaction("transactionAdded", "two", 9, 5, "REGULAR")).await;
     world.enqueue_raw("Quollbad", &[("v", "Number", "1")]).await;
     world.enqueue_raw("{\"eventName\": \"Quollbad", &[("v", "Number", "1")]).await;
-    world
-        .enqueue_raw("Quollbad", &[("contentEncoding", "String", "base64")])
-        .await;
+    world.enqueue_raw("Quollbad", &[("contentEncoding", "String", "base64")]).await;
     world.enrich(&enricher).await;
     let mut failing = marked_event("three");
     failing["data"]["note"] = json!("Ibexquery");
@@ -249,9 +220,7 @@ fn lines_about(written: &str, id: &str) -> Vec<Value> {
     let lines = written.lines().filter(|line| !line.trim().is_empty());
     let parsed =
         lines.map(|line| serde_json::from_str::<Value>(line).unwrap_or_else(|_| panic!("a line that is no JSON: {line}")));
-    parsed
-        .filter(|line| line.to_string().contains(&format!("\"{id}\"")))
-        .collect()
+    parsed.filter(|line| line.to_string().contains(&format!("\"{id}\""))).collect()
 }
 
 #[track_caller]
@@ -261,20 +230,14 @@ fn one_line_tells(lines: &[Value], parts: &[&str]) {
     for part in parts {
         assert!(line.contains(part), "{part} is not in {line}");
     }
-    assert!(
-        line.to_lowercase().contains("duration") || line.contains("_ms") || line.contains("Ms\""),
-        "no duration in {line}"
-    );
+    assert!(line.to_lowercase().contains("duration") || line.contains("_ms") || line.contains("Ms\""), "no duration in {line}");
 }
 
 #[tokio::test]
 async fn there_is_one_line_an_event() {
     let world = World::new().await;
     let receiver = world.receiver().await;
-    receiver
-        .deliver(of_customer("customerUpdated", "first-event", 5).to_string())
-        .await
-        .accepted();
+    receiver.deliver(of_customer("customerUpdated", "first-event", 5).to_string()).await.accepted();
     receiver.deliver(of_nobody("second-event").to_string()).await.accepted();
     let enricher = world.enricher().await;
     world.enrich(&enricher).await.all_done();

@@ -19,13 +19,7 @@ async fn a_new_event_is_accepted_once_it_is_in_the_ledger_and_in_the_queue() {
     let answer = world.receiver().await.deliver(event("new").to_string()).await;
     assert_eq!(answer.accepted(), "new");
     assert_eq!(answer.json(), json!({"status": "accepted", "eventId": "new"}));
-    assert!(
-        answer
-            .header("content-type")
-            .unwrap_or_default()
-            .starts_with("application/json"),
-        "{answer:?}"
-    );
+    assert!(answer.header("content-type").unwrap_or_default().starts_with("application/json"), "{answer:?}");
     assert_eq!(world.ledger_row("new").await.expect("a row").status(), "RECEIVED");
     assert_eq!(world.queue_messages().await.len(), 1);
 }
@@ -34,13 +28,7 @@ async fn a_new_event_is_accepted_once_it_is_in_the_ledger_and_in_the_queue() {
 async fn a_body_that_the_gateway_gives_as_text_is_accepted_too() {
     let world = World::new().await;
     let receiver = world.receiver().await;
-    assert_eq!(
-        receiver
-            .send(&Delivery::of(event("text").to_string()).in_text())
-            .await
-            .accepted(),
-        "text"
-    );
+    assert_eq!(receiver.send(&Delivery::of(event("text").to_string()).in_text()).await.accepted(), "text");
 }
 
 #[tokio::test]
@@ -49,9 +37,7 @@ async fn an_event_that_was_handled_is_a_duplicate() {
     let receiver = world.receiver().await;
     for status in ["ENRICHED", "PUBLISHED", "FAILED"] {
         receiver.deliver(event(status).to_string()).await.accepted();
-        world
-            .set(status, "status", aws_sdk_dynamodb::types::AttributeValue::S(status.into()))
-            .await;
+        world.set(status, "status", aws_sdk_dynamodb::types::AttributeValue::S(status.into())).await;
         let answer = receiver.deliver(event(status).to_string()).await;
         assert_eq!(answer.duplicate(), status);
         assert_eq!(answer.json(), json!({"status": "duplicate", "eventId": status}));
@@ -91,11 +77,7 @@ async fn a_stranger_gets_401_and_no_hint() {
     wrong.problem(401);
     assert_eq!(absent.text, wrong.text, "the body tells what was wrong");
     for word in ["authorization", "x-webhook-key", "local-key", "Basic"] {
-        assert!(
-            !wrong.text.to_lowercase().contains(&word.to_lowercase()),
-            "a hint: {}",
-            wrong.text
-        );
+        assert!(!wrong.text.to_lowercase().contains(&word.to_lowercase()), "a hint: {}", wrong.text);
     }
     nothing_was_kept(&world).await;
 }
@@ -141,11 +123,7 @@ async fn what_is_no_json_object_gets_400_and_lies_in_the_dead_letter_queue() {
         kept.push(letter.delivered_bytes());
     }
     for body in bodies {
-        assert!(
-            kept.iter().any(|bytes| bytes == body),
-            "{} is lost",
-            String::from_utf8_lossy(body)
-        );
+        assert!(kept.iter().any(|bytes| bytes == body), "{} is lost", String::from_utf8_lossy(body));
     }
     assert_eq!(kept.len(), bodies.len());
     assert_eq!(world.queue_length().await, 0);
@@ -164,12 +142,7 @@ async fn an_empty_body_gets_400_and_there_is_nothing_to_keep() {
 async fn any_json_object_is_an_event() {
     let world = World::new().await;
     let receiver = world.receiver().await;
-    for body in [
-        "{}",
-        "{\"x\": [1, 2]}",
-        " \n{\"eventName\": 7, \"orgId\": \"a\", \"data\": null}\r\n",
-        "{\"eventId\": \"\"}",
-    ] {
+    for body in ["{}", "{\"x\": [1, 2]}", " \n{\"eventName\": 7, \"orgId\": \"a\", \"data\": null}\r\n", "{\"eventId\": \"\"}"] {
         let id = receiver.deliver(body).await.accepted();
         assert!(id.starts_with("sha256:"), "{id}");
     }
@@ -187,15 +160,10 @@ async fn another_path_is_404_and_another_method_405() {
     let world = World::new().await;
     let receiver = world.receiver().await;
     for path in ["/", "/event", "/events/more", "/Prod/other"] {
-        receiver
-            .send(&Delivery::of(event("elsewhere").to_string()).path(path))
-            .await
-            .problem(404);
+        receiver.send(&Delivery::of(event("elsewhere").to_string()).path(path)).await.problem(404);
     }
     for method in ["GET", "PUT", "DELETE", "PATCH"] {
-        let answer = receiver
-            .send(&Delivery::of(event("elsewhere").to_string()).method(method))
-            .await;
+        let answer = receiver.send(&Delivery::of(event("elsewhere").to_string()).method(method)).await;
         answer.problem(405);
         assert_eq!(answer.header("allow"), Some("POST"), "{answer:?}");
     }
@@ -206,14 +174,8 @@ async fn another_path_is_404_and_another_method_405() {
 async fn the_stage_may_stand_before_the_path() {
     let world = World::new().await;
     let receiver = world.receiver().await;
-    receiver
-        .send(&Delivery::of(event("plain").to_string()).path("/events"))
-        .await
-        .accepted();
-    receiver
-        .send(&Delivery::of(event("staged").to_string()).path("/Prod/events"))
-        .await
-        .accepted();
+    receiver.send(&Delivery::of(event("plain").to_string()).path("/events")).await.accepted();
+    receiver.send(&Delivery::of(event("staged").to_string()).path("/Prod/events")).await.accepted();
 }
 
 #[tokio::test]
@@ -224,11 +186,7 @@ async fn cargo_lambda_watch_is_understood_and_understands_the_answer() {
         let event = Delivery::of(event("watched").to_string()).method(method).watch_event();
         // Its deadlines lie in 1970, which counts as no deadline.
         let limit = std::time::Duration::from_secs(12);
-        let answer = receiver
-            .0
-            .invoke_with_a_past_deadline(&event, limit)
-            .await
-            .expect("an answer");
+        let answer = receiver.0.invoke_with_a_past_deadline(&event, limit).await.expect("an answer");
         // It reads the answer as this type, and gives its caller a 500 if that fails.
         let read = serde_json::from_value::<lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse>(answer.clone());
         assert!(read.is_ok(), "{:?}: {answer}", read.err());
@@ -249,9 +207,6 @@ async fn strange_host_headers_do_not_crash_it() {
             assert!(matches!(answer.status, 200 | 429), "{host}: {answer:?}");
         }
         // Whatever the host did, the next delivery is served.
-        receiver
-            .deliver(event(&format!("after-{number}")).to_string())
-            .await
-            .accepted();
+        receiver.deliver(event(&format!("after-{number}")).to_string()).await.accepted();
     }
 }

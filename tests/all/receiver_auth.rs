@@ -25,18 +25,12 @@ async fn every_configured_header_must_have_one_of_its_values() {
         .await;
     let receiver = world.receiver().await;
     let full = |id, authorization: &str, third: &str| {
-        bare(id)
-            .header("AUTHORIZATION", authorization)
-            .header("X-Webhook-Key", "k")
-            .header("X-Third", third)
+        bare(id).header("AUTHORIZATION", authorization).header("X-Webhook-Key", "k").header("X-Third", third)
     };
     receiver.send(&full("a", "Basic new", "1")).await.accepted();
     receiver.send(&full("b", "Basic old", "2")).await.accepted();
     receiver.send(&full("c", "Basic old", "3")).await.problem(401);
-    receiver
-        .send(&bare("d").header("authorization", "Basic new").header("x-third", "1"))
-        .await
-        .problem(401);
+    receiver.send(&bare("d").header("authorization", "Basic new").header("x-third", "1")).await.problem(401);
     // A value of another header is no value of this one.
     receiver.send(&full("e", "k", "1")).await.problem(401);
 }
@@ -45,14 +39,7 @@ async fn every_configured_header_must_have_one_of_its_values() {
 async fn header_names_have_no_case() {
     let world = World::new().await;
     let receiver = world.receiver().await;
-    receiver
-        .send(
-            &bare("a")
-                .header("aUTHORIZATION", AUTHORIZATION)
-                .header("X-WEBHOOK-KEY", WEBHOOK_KEY),
-        )
-        .await
-        .accepted();
+    receiver.send(&bare("a").header("aUTHORIZATION", AUTHORIZATION).header("X-WEBHOOK-KEY", WEBHOOK_KEY)).await.accepted();
 }
 
 #[tokio::test]
@@ -71,21 +58,9 @@ async fn near_misses_are_all_refused_with_the_same_words() {
         with_key(bare("n").header("authorization", &extended)),
         with_key(bare("n").header("authorization", &upper)),
         with_key(bare("n").header("authorization", &listed)),
-        with_key(
-            bare("n")
-                .header("authorization", AUTHORIZATION)
-                .header("authorization", AUTHORIZATION),
-        ),
-        with_key(
-            bare("n")
-                .header("authorization", AUTHORIZATION)
-                .header("authorization", "Basic d3Jvbmc="),
-        ),
-        with_key(
-            bare("n")
-                .header("authorization", AUTHORIZATION)
-                .header("Authorization", AUTHORIZATION),
-        ),
+        with_key(bare("n").header("authorization", AUTHORIZATION).header("authorization", AUTHORIZATION)),
+        with_key(bare("n").header("authorization", AUTHORIZATION).header("authorization", "Basic d3Jvbmc=")),
+        with_key(bare("n").header("authorization", AUTHORIZATION).header("Authorization", AUTHORIZATION)),
         with_key(bare("n").header("authorization", "Basic é")),
         bare("n").header("authorization", AUTHORIZATION).header("x-webhook-key", ""),
         bare("n").header("authorization", AUTHORIZATION),
@@ -105,14 +80,9 @@ async fn a_rotation_needs_no_deploy() {
     let world = World::new().await;
     let receiver = world.receiver().await;
     receiver.deliver(event("before")).await.accepted();
-    world
-        .webhook_secret_is(&json!({"headers": {"authorization": ["Basic bmV3"]}}).to_string())
-        .await;
+    world.webhook_secret_is(&json!({"headers": {"authorization": ["Basic bmV3"]}}).to_string()).await;
     // A mismatch rereads the secret, so the first delivery with the new value goes through.
-    receiver
-        .send(&bare("after").header("Authorization", "Basic bmV3"))
-        .await
-        .accepted();
+    receiver.send(&bare("after").header("Authorization", "Basic bmV3")).await.accepted();
     receiver.deliver(event("old")).await.problem(401);
 }
 
@@ -122,10 +92,7 @@ async fn wrong_headers_ask_the_store_at_most_once_in_30_seconds() {
     let receiver = world.receiver().await;
     receiver.deliver(event("warm")).await.accepted();
     for _ in 0..20 {
-        receiver
-            .send(&bare("x").header("authorization", "Basic d3Jvbmc="))
-            .await
-            .problem(401);
+        receiver.send(&bare("x").header("authorization", "Basic d3Jvbmc=")).await.problem(401);
     }
     let calls = world.proxy.calls("GetSecretValue").len();
     assert!(calls <= 2, "{calls} calls: a stranger makes us pay");
@@ -137,21 +104,12 @@ async fn while_hold_until_lies_in_the_future_a_stranger_is_asked_to_come_again()
     let secret = |until: &str| json!({"headers": {"authorization": ["Basic bmV3"]}, "holdUntil": until}).to_string();
     world.webhook_secret_is(&secret("2999-01-01T00:00:00Z")).await;
     let receiver = world.receiver().await;
-    receiver
-        .send(&bare("a").header("Authorization", "Basic bmV3"))
-        .await
-        .accepted();
-    receiver
-        .send(&bare("b").header("Authorization", "Basic b2xk"))
-        .await
-        .come_again();
+    receiver.send(&bare("a").header("Authorization", "Basic bmV3")).await.accepted();
+    receiver.send(&bare("b").header("Authorization", "Basic b2xk")).await.come_again();
     receiver.send(&bare("c")).await.come_again();
     world.webhook_secret_is(&secret("2020-01-01T00:00:00Z")).await;
     let receiver = world.receiver().await;
-    receiver
-        .send(&bare("b").header("Authorization", "Basic b2xk"))
-        .await
-        .problem(401);
+    receiver.send(&bare("b").header("Authorization", "Basic b2xk")).await.problem(401);
     assert!(world.ledger_row("b").await.is_none());
 }
 
@@ -170,9 +128,7 @@ async fn without_a_good_secret_everything_is_429() {
     for secret in bad {
         let world = World::new().await;
         if secret.is_empty() {
-            world
-                .proxy
-                .always("GetSecretValue", Fault::Refused(400, "ResourceNotFoundException"));
+            world.proxy.always("GetSecretValue", Fault::Refused(400, "ResourceNotFoundException"));
         } else {
             world.webhook_secret_is(secret).await;
         }
@@ -186,9 +142,7 @@ async fn without_a_good_secret_everything_is_429() {
 #[tokio::test]
 async fn an_empty_value_never_lets_anyone_in() {
     let world = World::new().await;
-    world
-        .webhook_secret_is(&json!({"headers": {"authorization": [""]}}).to_string())
-        .await;
+    world.webhook_secret_is(&json!({"headers": {"authorization": [""]}}).to_string()).await;
     let receiver = world.receiver().await;
     for delivery in [bare("a").header("authorization", ""), bare("a")] {
         let answer = receiver.send(&delivery).await;
@@ -202,9 +156,7 @@ async fn a_secret_that_was_filled_later_works_without_a_restart() {
     world.webhook_secret_is("{}").await;
     let receiver = world.receiver().await;
     receiver.deliver(event("a")).await.come_again();
-    world
-        .webhook_secret_is(&json!({"headers": {"authorization": [AUTHORIZATION]}}).to_string())
-        .await;
+    world.webhook_secret_is(&json!({"headers": {"authorization": [AUTHORIZATION]}}).to_string()).await;
     // No good secret yet: it may space its questions, but not for longer than the 30 s of a mismatch.
     let accepted = crate::support::wait::poll(std::time::Duration::from_secs(35), async || {
         (receiver.deliver(event("a")).await.status == 200).then_some(())

@@ -16,12 +16,7 @@ fn event(id: &str) -> String {
 
 #[tokio::test]
 async fn trouble_with_the_ledger_is_429_and_the_next_attempt_goes_through() {
-    for fault in [
-        Fault::DYNAMODB_DOWN,
-        Fault::DYNAMODB_THROTTLED,
-        Fault::Cut,
-        Fault::Refused(503, "ServiceUnavailable"),
-    ] {
+    for fault in [Fault::DYNAMODB_DOWN, Fault::DYNAMODB_THROTTLED, Fault::Cut, Fault::Refused(503, "ServiceUnavailable")] {
         let world = World::new().await;
         let receiver = world.receiver().await;
         world.proxy.always("PutItem", fault);
@@ -80,10 +75,7 @@ async fn whatever_hangs_the_answer_comes_within_10_seconds() {
         let answer = receiver.deliver(event("one")).await;
         let elapsed = begun.elapsed();
         answer.come_again();
-        assert!(
-            elapsed <= Duration::from_secs(10),
-            "{operation} hangs and the answer took {elapsed:?}"
-        );
+        assert!(elapsed <= Duration::from_secs(10), "{operation} hangs and the answer took {elapsed:?}");
         assert_eq!(world.queue_length().await, 0, "{operation}");
         world.proxy.heal();
         if operation == "SendMessage" {
@@ -223,11 +215,7 @@ async fn of_two_identical_deliveries_at_the_same_moment_one_is_accepted() {
         world.proxy.times("PutItem", 2, Fault::Rendezvous(barrier));
         let body = event(&format!("round-{round}"));
         let (first, second) = tokio::join!(one.deliver(body.clone()), two.deliver(body));
-        let (winner, other) = if first.status == 200 {
-            (first, second)
-        } else {
-            (second, first)
-        };
+        let (winner, other) = if first.status == 200 { (first, second) } else { (second, first) };
         winner.accepted();
         other.come_again();
     }
@@ -243,11 +231,7 @@ async fn of_two_take_overs_at_the_same_moment_one_wins() {
     world.lease_runs_out("one").await;
     world.proxy.times("PutItem", 2, Fault::Rendezvous(Arc::new(Barrier::new(2))));
     let (first, second) = tokio::join!(one.deliver(event("one")), two.deliver(event("one")));
-    let (winner, other) = if first.status == 200 {
-        (first, second)
-    } else {
-        (second, first)
-    };
+    let (winner, other) = if first.status == 200 { (first, second) } else { (second, first) };
     winner.accepted();
     other.come_again();
 }

@@ -15,13 +15,8 @@ struct Expected {
     reference: Option<&'static str>,
 }
 
-const FULL: Expected = Expected {
-    id: "e1",
-    name: "pointsIssued",
-    org: Some("100737"),
-    request: Some("r1"),
-    reference: Some("100737_f1"),
-};
+const FULL: Expected =
+    Expected { id: "e1", name: "pointsIssued", org: Some("100737"), request: Some("r1"), reference: Some("100737_f1") };
 
 fn flat() -> Value {
     json!({"eventName": "pointsIssued", "eventId": "e1", "orgId": 100_737, "refId": "100737_f1", "apiRequestId": "r1",
@@ -66,37 +61,17 @@ fn floats() -> Value {
 
 #[tokio::test]
 async fn every_shape_of_the_sources_is_unwrapped() {
-    let no_request = || Expected {
-        name: "issuedalternateCurrenciesReversed",
-        request: None,
-        ..FULL
-    };
-    let reversed = Expected {
-        name: "issuedalternateCurrenciesReversed",
-        ..FULL
-    };
-    let thin = |name| Expected {
-        name,
-        request: None,
-        reference: None,
-        ..FULL
-    };
+    let no_request = || Expected { name: "issuedalternateCurrenciesReversed", request: None, ..FULL };
+    let reversed = Expected { name: "issuedalternateCurrenciesReversed", ..FULL };
+    let thin = |name| Expected { name, request: None, reference: None, ..FULL };
     let shapes = [
         ("flat", flat(), FULL),
         ("envelope, bare name", envelope("pointsIssued"), FULL),
         ("envelope, prefixed name", envelope("100737_pointsIssued"), FULL),
-        (
-            "envelope whose name stands only in eventType",
-            envelope_without_a_name(),
-            FULL,
-        ),
+        ("envelope whose name stands only in eventType", envelope_without_a_name(), FULL),
         ("inside body", json!({"body": flat()}), FULL),
         ("captured: inside event.body", captured(), FULL),
-        (
-            "inside data, with errors and warnings",
-            json!({"data": flat(), "errors": null, "warnings": null}),
-            FULL,
-        ),
+        ("inside data, with errors and warnings", json!({"data": flat(), "errors": null, "warnings": null}), FULL),
         ("everything inside data", everything_in_data(), no_request()),
         ("hoisted", hoisted(), reversed),
         ("no data", without_data(), thin("customerAdded")),
@@ -106,19 +81,12 @@ async fn every_shape_of_the_sources_is_unwrapped() {
         let world = World::new().await;
         let answer = world.receiver().await.deliver(body.to_string()).await;
         assert_eq!(answer.accepted(), expected.id, "{shape}");
-        let row = world
-            .ledger_row(expected.id)
-            .await
-            .unwrap_or_else(|| panic!("{shape}: no row"));
+        let row = world.ledger_row(expected.id).await.unwrap_or_else(|| panic!("{shape}: no row"));
         ledger_tells(shape, &row, &expected);
         let messages = world.queue_messages().await;
         assert_eq!(messages.len(), 1, "{shape}");
         message_tells(shape, &messages[0], &expected);
-        assert_eq!(
-            messages[0].delivered_bytes(),
-            body.to_string().into_bytes(),
-            "{shape}: not the bytes received"
-        );
+        assert_eq!(messages[0].delivered_bytes(), body.to_string().into_bytes(), "{shape}: not the bytes received");
     }
 }
 
@@ -144,10 +112,7 @@ async fn an_id_that_is_a_number_keeps_its_digits() {
         assert_eq!(receiver.deliver(body).await.accepted(), digits);
     }
     // The same id as a string is the same event.
-    receiver
-        .deliver(r#"{"eventName":"a","eventId":"15","orgId":1}"#)
-        .await
-        .come_again();
+    receiver.deliver(r#"{"eventName":"a","eventId":"15","orgId":1}"#).await.come_again();
 }
 
 #[tokio::test]
@@ -193,10 +158,7 @@ async fn without_an_id_it_is_the_hash_of_the_canonical_event() {
             r#"{"data":{"m":1E5,"n":123456789012345678901234567890.50,"o":-0},"eventName":"a"}"#,
         ),
         // The last of duplicate keys.
-        (
-            r#"{"eventName":"a","data":{"k":1},"data":{"k":2,"k":3}}"#,
-            r#"{"data":{"k":3},"eventName":"a"}"#,
-        ),
+        (r#"{"eventName":"a","data":{"k":1},"data":{"k":2,"k":3}}"#, r#"{"data":{"k":3},"eventName":"a"}"#),
         // By code point: an emoji lies behind U+FF5E, though its first UTF-16 unit does not.
         (
             "{\"eventName\":\"a\",\"data\":{\"\u{1F600}\":1,\"\u{FF5E}\":2,\"Z\":3,\"a\":4}}",
@@ -215,10 +177,7 @@ async fn without_an_id_it_is_the_hash_of_the_canonical_event() {
 }
 
 fn sha256_id(canonical: &str) -> String {
-    let digits: Vec<String> = Sha256::digest(canonical.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let digits: Vec<String> = Sha256::digest(canonical.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{}", digits.concat())
 }
 
@@ -248,10 +207,7 @@ async fn the_id_inside_data_is_never_taken() {
     assert!(receiver.deliver(target.to_string()).await.accepted().starts_with("sha256:"));
     let named = json!({"eventName": "targetValueAchieved", "eventId": "own", "orgId": 1, "data": {"eventId": 15, "eventName": "TransactionAdd"}});
     assert_eq!(receiver.deliver(named.to_string()).await.accepted(), "own");
-    assert_eq!(
-        world.ledger_row("own").await.unwrap().text("eventName"),
-        Some("targetValueAchieved")
-    );
+    assert_eq!(world.ledger_row("own").await.unwrap().text("eventName"), Some("targetValueAchieved"));
     let streak = json!({"eventName": "streakStart", "orgId": 1, "data": {"eventId": "inner", "refId": "x", "orgId": "9"}});
     assert!(receiver.deliver(streak.to_string()).await.accepted().starts_with("sha256:"));
     assert!(world.ledger_row("15").await.is_none() && world.ledger_row("inner").await.is_none());
@@ -267,25 +223,14 @@ async fn another_event_under_a_known_id_is_kept_under_a_second_key() {
     receiver.deliver(event("pointsIssued", 1)).await.accepted();
     receiver.deliver(event("customerAdded", 2)).await.accepted();
     let first = world.ledger_row("shared").await.expect("the first one's row");
-    assert_eq!(
-        (first.text("eventName"), first.number("orgId")),
-        (Some("customerAdded"), Some(1.0))
-    );
+    assert_eq!((first.text("eventName"), first.number("orgId")), (Some("customerAdded"), Some(1.0)));
     let rows = world.ledger_rows().await;
     assert_eq!(rows.len(), 3);
     for row in &rows {
         let (key, fingerprint) = (row.text("eventId").unwrap(), row.text("fingerprint").unwrap());
-        assert!(
-            key == "shared" || key == format!("shared~{fingerprint}"),
-            "{key} {fingerprint}"
-        );
+        assert!(key == "shared" || key == format!("shared~{fingerprint}"), "{key} {fingerprint}");
     }
-    let mut keys: Vec<String> = world
-        .queue_messages()
-        .await
-        .iter()
-        .map(|m| m.attribute("eventId").unwrap().to_owned())
-        .collect();
+    let mut keys: Vec<String> = world.queue_messages().await.iter().map(|m| m.attribute("eventId").unwrap().to_owned()).collect();
     let mut row_keys: Vec<String> = rows.iter().map(|row| row.text("eventId").unwrap().to_owned()).collect();
     keys.sort();
     row_keys.sort();
@@ -304,19 +249,10 @@ async fn the_fingerprint_is_judged_before_the_lease() {
     receiver.deliver(event("customerAdded")).await.accepted();
     world.lease_runs_out("shared").await;
     receiver.deliver(event("pointsIssued")).await.accepted();
-    assert_eq!(
-        world.ledger_row("shared").await.unwrap().text("eventName"),
-        Some("customerAdded")
-    );
+    assert_eq!(world.ledger_row("shared").await.unwrap().text("eventName"), Some("customerAdded"));
     assert_eq!(world.ledger_rows().await.len(), 2);
     // And before the status.
-    world
-        .set(
-            "shared",
-            "status",
-            aws_sdk_dynamodb::types::AttributeValue::S("PUBLISHED".into()),
-        )
-        .await;
+    world.set("shared", "status", aws_sdk_dynamodb::types::AttributeValue::S("PUBLISHED".into())).await;
     receiver.deliver(event("cardUpdated")).await.accepted();
     assert_eq!(world.ledger_rows().await.len(), 3);
 }
@@ -340,13 +276,7 @@ async fn any_other_repetition_of_an_id_is_a_duplicate() {
             .to_string()
     };
     receiver.deliver(event(1)).await.accepted();
-    world
-        .set(
-            "one",
-            "status",
-            aws_sdk_dynamodb::types::AttributeValue::S("PUBLISHED".into()),
-        )
-        .await;
+    world.set("one", "status", aws_sdk_dynamodb::types::AttributeValue::S("PUBLISHED".into())).await;
     receiver.deliver(event(2)).await.duplicate();
     assert_eq!(world.queue_length().await, 1);
 }
@@ -356,10 +286,7 @@ async fn the_same_event_flat_and_in_its_envelope_is_one_event() {
     let world = World::new().await;
     let receiver = world.receiver().await;
     receiver.deliver(flat().to_string()).await.accepted();
-    receiver
-        .deliver(envelope("100737_pointsIssued").to_string())
-        .await
-        .come_again();
+    receiver.deliver(envelope("100737_pointsIssued").to_string()).await.come_again();
     world.lease_runs_out("e1").await;
     receiver.deliver(envelope_without_a_name().to_string()).await.accepted();
     assert_eq!(world.ledger_rows().await.len(), 1);

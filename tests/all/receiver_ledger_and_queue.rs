@@ -30,17 +30,11 @@ async fn the_row_has_the_fields_and_types_of_the_contract() {
     assert_eq!(row.text("refId"), Some("100737_1"));
     assert!(!row.text("claimId").expect("a claimId").is_empty());
     let received_at = integer(&row, "receivedAt");
-    assert!(
-        (before - 1000..=after).contains(&received_at),
-        "receivedAt is no time in ms: {received_at}"
-    );
+    assert!((before - 1000..=after).contains(&received_at), "receivedAt is no time in ms: {received_at}");
     let lease = integer(&row, "leaseUntil") - received_at;
     assert!((14_000..=16_000).contains(&lease), "a lease of 15 s: {lease} ms");
     let life = integer(&row, "expiresAt") - received_at / 1000;
-    assert!(
-        life.abs_diff(EVENT_TTL_DAYS * DAY_SECONDS) <= 2,
-        "expiresAt in s, {EVENT_TTL_DAYS} days on: {life}"
-    );
+    assert!(life.abs_diff(EVENT_TTL_DAYS * DAY_SECONDS) <= 2, "expiresAt in s, {EVENT_TTL_DAYS} days on: {life}");
     let known = [
         "eventId",
         "v",
@@ -59,9 +53,7 @@ async fn the_row_has_the_fields_and_types_of_the_contract() {
 }
 
 fn integer(row: &Row, name: &str) -> u64 {
-    let Some(AttributeValue::N(text)) = row.0.get(name) else {
-        panic!("no number {name} in {row:?}")
-    };
+    let Some(AttributeValue::N(text)) = row.0.get(name) else { panic!("no number {name} in {row:?}") };
     text.parse().unwrap_or_else(|_| panic!("{name} is no integer: {text}"))
 }
 
@@ -80,27 +72,13 @@ async fn what_is_absent_or_does_not_fit_is_left_out_and_the_row_stays_under_1_kb
     for row in world.ledger_rows().await {
         assert!(row.size() < 1024, "{} bytes", row.size());
     }
-    assert!(
-        !world.ledger_row("odd").await.unwrap().has("requestId"),
-        "an empty requestId is absent"
-    );
+    assert!(!world.ledger_row("odd").await.unwrap().has("requestId"), "an empty requestId is absent");
 }
 
 #[tokio::test]
 async fn every_value_that_aws_could_refuse_is_survived() {
     let names = ["", " ", "a\u{0}b", "a\u{1b}b", "\u{FFFE}", "日本", "a\nb", &"n".repeat(300)];
-    let orgs = [
-        "0",
-        "-1",
-        "50952.0",
-        "1.5",
-        "1e400",
-        "99999999999999999999999999999999999999999",
-        "null",
-        "\"7\"",
-        "[]",
-        "true",
-    ];
+    let orgs = ["0", "-1", "50952.0", "1.5", "1e400", "99999999999999999999999999999999999999999", "null", "\"7\"", "[]", "true"];
     let world = World::new().await;
     let receiver = world.receiver().await;
     let mut count = 0;
@@ -133,10 +111,7 @@ async fn the_message_has_the_attributes_of_the_contract() {
     assert_eq!(message.attribute("eventName"), Some("pointsIssued"));
     assert_eq!(message.attribute("orgId"), Some("100737"));
     let row = world.ledger_row("one").await.unwrap();
-    assert_eq!(
-        message.attribute("receivedAt").unwrap().parse::<u64>().unwrap(),
-        integer(&row, "receivedAt")
-    );
+    assert_eq!(message.attribute("receivedAt").unwrap().parse::<u64>().unwrap(), integer(&row, "receivedAt"));
 }
 
 #[tokio::test]
@@ -146,10 +121,7 @@ async fn absent_values_have_no_attribute() {
     let messages = world.queue_messages().await;
     assert_eq!(messages[0].attribute("orgId"), None);
     assert_eq!(messages[0].attribute("contentEncoding"), None);
-    assert!(
-        messages[0].attributes.values().all(|(_, text)| !text.is_empty()),
-        "{messages:?}"
-    );
+    assert!(messages[0].attributes.values().all(|(_, text)| !text.is_empty()), "{messages:?}");
 }
 
 #[tokio::test]
@@ -160,10 +132,7 @@ async fn the_trace_goes_along() {
     let request: Value = serde_json::from_str(&call.body).unwrap();
     let header = &request["MessageSystemAttributes"]["AWSTraceHeader"]["StringValue"];
     let root = TRACE.split(';').next().unwrap();
-    assert!(
-        header.as_str().is_some_and(|header| header.contains(root)),
-        "no AWSTraceHeader: {request}"
-    );
+    assert!(header.as_str().is_some_and(|header| header.contains(root)), "no AWSTraceHeader: {request}");
 }
 
 #[tokio::test]
@@ -217,10 +186,7 @@ async fn what_even_compressed_is_too_large_gets_413_and_leaves_its_head_and_hash
     let letters = world.dead_letters().await;
     assert_eq!(letters.len(), 1);
     assert_eq!(letters[0].attribute("reason"), Some("too_large"));
-    let hash: String = Sha256::digest(body.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hash: String = Sha256::digest(body.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
     let told = format!("{:?} {}", letters[0].attributes, letters[0].body);
     assert!(told.contains(&hash), "no SHA-256 {hash} in {:?}", letters[0].attributes);
     let head = &body.as_bytes()[..64 * 1024];
@@ -255,11 +221,7 @@ async fn a_row_whose_lease_has_run_out_is_taken_over() {
     let second = world.ledger_row("one").await.unwrap();
     assert_ne!(first.text("claimId"), second.text("claimId"));
     assert!(integer(&second, "leaseUntil") > now_ms());
-    assert_eq!(
-        world.queue_length().await,
-        2,
-        "a double in the queue costs nothing, a loss would"
-    );
+    assert_eq!(world.queue_length().await, 2, "a double in the queue costs nothing, a loss would");
 }
 
 #[tokio::test]
@@ -295,35 +257,17 @@ async fn a_life_of_less_than_15_days_is_refused_at_the_start() {
         let receiver = world.receiver_with(&[("EVENT_TTL_DAYS", days)]).await;
         let ended = receiver.0.exit(std::time::Duration::from_secs(5)).await;
         assert_eq!(ended, Some(false), "EVENT_TTL_DAYS={days}");
-        assert!(
-            receiver.0.logs().contains("EVENT_TTL_DAYS"),
-            "the error names the variable: {}",
-            receiver.0.logs()
-        );
+        assert!(receiver.0.logs().contains("EVENT_TTL_DAYS"), "the error names the variable: {}", receiver.0.logs());
     }
-    world
-        .receiver_with(&[("EVENT_TTL_DAYS", "15")])
-        .await
-        .deliver(event("short", &json!({})))
-        .await
-        .accepted();
+    world.receiver_with(&[("EVENT_TTL_DAYS", "15")]).await.deliver(event("short", &json!({}))).await.accepted();
 }
 
 #[tokio::test]
 async fn a_missing_setting_is_named_at_the_start() {
     let world = World::new().await;
-    for variable in [
-        "EVENTS_TABLE",
-        "EVENTS_QUEUE_URL",
-        "DEAD_LETTER_QUEUE_URL",
-        "WEBHOOK_SECRET_ID",
-    ] {
+    for variable in ["EVENTS_TABLE", "EVENTS_QUEUE_URL", "DEAD_LETTER_QUEUE_URL", "WEBHOOK_SECRET_ID"] {
         let receiver = world.receiver_with(&[(variable, "")]).await;
-        assert_eq!(
-            receiver.0.exit(std::time::Duration::from_secs(5)).await,
-            Some(false),
-            "{variable}"
-        );
+        assert_eq!(receiver.0.exit(std::time::Duration::from_secs(5)).await, Some(false), "{variable}");
         assert!(receiver.0.logs().contains(variable), "{}", receiver.0.logs());
     }
 }
@@ -354,16 +298,8 @@ async fn whatever_an_odd_body_is_called_its_bytes_are_safe_before_the_final_answ
     for body in bodies {
         let answer = receiver.deliver(body).await;
         assert!(matches!(answer.status, 200 | 400), "no retry heals {body:.80}: {answer:?}");
-        let kept = if answer.status == 200 {
-            world.queue_messages().await
-        } else {
-            world.dead_letters().await
-        };
+        let kept = if answer.status == 200 { world.queue_messages().await } else { world.dead_letters().await };
         let kept: Vec<Vec<u8>> = kept.iter().map(crate::support::messages::Received::delivered_bytes).collect();
-        assert!(
-            kept.iter().any(|bytes| bytes == body.as_bytes()),
-            "{} and lost: {body:.80}",
-            answer.status
-        );
+        assert!(kept.iter().any(|bytes| bytes == body.as_bytes()), "{} and lost: {body:.80}", answer.status);
     }
 }

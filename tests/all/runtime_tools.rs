@@ -18,12 +18,7 @@ struct Tool(Child);
 
 impl Tool {
     fn start(command: &mut Command) -> Self {
-        let child = command
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
+        let child = command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         Self(child.expect("the tool starts"))
     }
 
@@ -86,10 +81,7 @@ impl Emulator {
             .envs(lambda_variables())
             .envs(environment);
         let url = format!("http://127.0.0.1:{port}/2015-03-31/functions/function/invocations");
-        Self {
-            _tool: Tool::start(&mut command),
-            url,
-        }
+        Self { _tool: Tool::start(&mut command), url }
     }
 
     async fn invoke(&self, event: &Value) -> Value {
@@ -100,11 +92,7 @@ impl Emulator {
 /// Invokes as soon as somebody listens there.
 async fn invoke(url: &str, event: &Value, limit: Duration) -> Value {
     let client = http::client();
-    wait::poll(limit, async || {
-        client.post(url).json(event).send().await.ok()?.json().await.ok()
-    })
-    .await
-    .expect("an answer")
+    wait::poll(limit, async || client.post(url).json(event).send().await.ok()?.json().await.ok()).await.expect("an answer")
 }
 
 #[tokio::test]
@@ -142,15 +130,7 @@ async fn cargo_lambda_watch_serves_both_functions() {
     let port = http::free_port();
     let mut command = Command::new(Stack::load().text("/tools/cargoLambda"));
     command
-        .args([
-            "lambda",
-            "watch",
-            "--ignore-changes",
-            "--invoke-address",
-            "127.0.0.1",
-            "--invoke-port",
-            &port.to_string(),
-        ])
+        .args(["lambda", "watch", "--ignore-changes", "--invoke-address", "127.0.0.1", "--invoke-port", &port.to_string()])
         // The same features as the stack's own build of the sandbox, so that nothing is compiled for this alone.
         .args(["--features", "sandbox"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -162,12 +142,7 @@ async fn cargo_lambda_watch_serves_both_functions() {
     // The first request compiles the function, which on a cold machine takes minutes.
     let client = http::client();
     let url = format!("http://127.0.0.1:{port}/lambda-url/receiver/events");
-    let post = || {
-        client
-            .post(&url)
-            .header("authorization", AUTHORIZATION)
-            .header("x-webhook-key", WEBHOOK_KEY)
-    };
+    let post = || client.post(&url).header("authorization", AUTHORIZATION).header("x-webhook-key", WEBHOOK_KEY);
     let answer = wait::poll(Duration::from_secs(420), async || {
         // Only a connection that nobody accepts yet is worth another try.
         post().body(of_nobody("watched").to_string()).send().await.ok()

@@ -21,10 +21,7 @@ use running::{TestSandbox, basic_authorization, executable};
 #[tokio::test]
 async fn it_says_where_it_listens_and_is_healthy() {
     let sandbox = TestSandbox::start().await;
-    assert_eq!(
-        sandbox.control(Method::GET, "/sandbox/health", None).await,
-        json!({"status": "ok"})
-    );
+    assert_eq!(sandbox.control(Method::GET, "/sandbox/health", None).await, json!({"status": "ok"}));
 }
 
 #[tokio::test]
@@ -32,10 +29,7 @@ async fn it_refuses_to_listen_where_others_could_reach_it() {
     for address in ["0.0.0.0:0", "[::]:0", "localhost", "nonsense"] {
         let output = executable().env("SANDBOX_ADDRESS", address).output().await.unwrap();
         assert!(!output.status.success(), "{address}");
-        assert!(
-            String::from_utf8_lossy(&output.stderr).contains("SANDBOX_ADDRESS"),
-            "{address}"
-        );
+        assert!(String::from_utf8_lossy(&output.stderr).contains("SANDBOX_ADDRESS"), "{address}");
     }
 }
 
@@ -44,12 +38,7 @@ async fn it_explains_itself() {
     let output = executable().arg("--help").output().await.unwrap();
     assert!(output.status.success());
     let help = String::from_utf8_lossy(&output.stdout);
-    for word in [
-        "SANDBOX_ADDRESS",
-        "SANDBOX_TOKEN_TTL_SECONDS",
-        "/sandbox/faults",
-        "/v2/customers/{id}",
-    ] {
+    for word in ["SANDBOX_ADDRESS", "SANDBOX_TOKEN_TTL_SECONDS", "/sandbox/faults", "/v2/customers/{id}"] {
         assert!(help.contains(word), "{word}");
     }
 }
@@ -149,30 +138,13 @@ async fn reset_forgets_everything_but_tokens() {
     let sandbox = TestSandbox::start().await;
     let answer = sandbox.token_answer("sandbox-key", "sandbox-secret").await;
     let before = sandbox.customer_body(5).await;
-    sandbox
-        .control(Method::PUT, "/sandbox/customers/5", Some(json!({"segments": {"a": "b"}})))
-        .await;
-    sandbox
-        .stand("/sandbox/transactions/3/state", json!({"state": "missing"}))
-        .await;
+    sandbox.control(Method::PUT, "/sandbox/customers/5", Some(json!({"segments": {"a": "b"}}))).await;
+    sandbox.stand("/sandbox/transactions/3/state", json!({"state": "missing"})).await;
     sandbox.faults(json!([{"path": "/v2", "kind": "html"}])).await;
     sandbox.control(Method::POST, "/sandbox/reset", None).await;
     assert_eq!(sandbox.calls().await, json!([]));
     assert_eq!(sandbox.customer_body(5).await, before);
-    let transaction: Value = sandbox
-        .asked("/v2/transactions/3")
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let transaction: Value = sandbox.asked("/v2/transactions/3").send().await.unwrap().json().await.unwrap();
     assert_eq!(transaction["id"], 3);
-    assert_eq!(
-        sandbox
-            .with_token(answer["data"]["accessToken"].as_str().unwrap())
-            .await
-            .status(),
-        StatusCode::OK
-    );
+    assert_eq!(sandbox.with_token(answer["data"]["accessToken"].as_str().unwrap()).await.status(), StatusCode::OK);
 }

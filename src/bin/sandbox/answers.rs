@@ -65,11 +65,7 @@ impl Answers {
         set(&mut customer, "/profiles/0/userId", json!(id));
         set(&mut customer, "/profiles/0/firstName", json!(first_name));
         set(&mut customer, "/profiles/0/lastName", json!(last_name));
-        set(
-            &mut customer,
-            "/profiles/0/identifiers/1/value",
-            json!(format!("CARD{id:012}")),
-        );
+        set(&mut customer, "/profiles/0/identifiers/1/value", json!(format!("CARD{id:012}")));
         set(&mut customer, "/profiles/0/identifiers/2/value", json!(email));
         set(&mut customer, "/profiles/0/commChannels/1/value", json!(email));
         set(&mut customer, "/profiles/0/identifiersAll/0/value", json!(mobile));
@@ -186,14 +182,9 @@ pub(crate) fn merge(target: &mut Value, patch: &Value) {
 
 /// Gives a changed entity its time of change, in whole seconds as Capillary does, where the patch does not bring its own.
 pub(crate) fn stamp(entity: &mut Value, patch: &Value) {
-    let now = OffsetDateTime::now_utc()
-        .replace_nanosecond(0)
-        .unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let now = OffsetDateTime::now_utc().replace_nanosecond(0).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     let Ok(now) = now.format(&Rfc3339) else { return };
-    for (part, place) in [
-        ("profiles", "/profiles/0/autoUpdateTime"),
-        ("autoUpdateTime", "/autoUpdateTime"),
-    ] {
+    for (part, place) in [("profiles", "/profiles/0/autoUpdateTime"), ("autoUpdateTime", "/autoUpdateTime")] {
         if patch.get(part).is_none() && entity.pointer(place).is_some() {
             set(entity, place, json!(now));
         }
@@ -213,9 +204,5 @@ fn set(target: &mut Value, place: &str, value: Value) {
 
 fn pick<'a>(names: &[&'a str], number: u64) -> &'a str {
     let count = names.len().max(1) as u64;
-    usize::try_from(number % count)
-        .ok()
-        .and_then(|index| names.get(index))
-        .copied()
-        .unwrap_or_default()
+    usize::try_from(number % count).ok().and_then(|index| names.get(index)).copied().unwrap_or_default()
 }

@@ -24,20 +24,8 @@ use crate::state::{Entity, Sandbox, Standing, StandingName, World};
 
 const TOKEN_PATH: &str = "/v3/oauth/token/generate";
 const TOKEN_HEADER: &str = "x-cap-api-oauth-token";
-const SOURCES: [&str; 12] = [
-    "INSTORE",
-    "WECHAT",
-    "WEB_ENGAGE",
-    "FACEBOOK",
-    "MARTJACK",
-    "TMALL",
-    "TAOBAO",
-    "JD",
-    "ECOMMERCE",
-    "WEBSITE",
-    "LINE",
-    "ALL",
-];
+const SOURCES: [&str; 12] =
+    ["INSTORE", "WECHAT", "WEB_ENGAGE", "FACEBOOK", "MARTJACK", "TMALL", "TAOBAO", "JD", "ECOMMERCE", "WEBSITE", "LINE", "ALL"];
 
 type Parameters = Query<HashMap<String, String>>;
 
@@ -71,14 +59,8 @@ fn is_authenticated(sandbox: &Sandbox, headers: &HeaderMap) -> bool {
 
 /// Capillary wants the header on reads, too.
 fn is_json(headers: &HeaderMap) -> bool {
-    let media_type = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    media_type
-        .split(';')
-        .next()
-        .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    media_type.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
 #[derive(Deserialize)]
@@ -117,12 +99,8 @@ fn token(ttl_seconds: u64) -> String {
         "client_id": 77,
         "token_use": "token_access",
     });
-    let [head, middle, signature] = [
-        r#"{"kid":"k1","alg":"RS256"}"#.to_owned(),
-        claims.to_string(),
-        Uuid::new_v4().to_string(),
-    ]
-    .map(|part| URL_SAFE_NO_PAD.encode(part));
+    let [head, middle, signature] = [r#"{"kid":"k1","alg":"RS256"}"#.to_owned(), claims.to_string(), Uuid::new_v4().to_string()]
+        .map(|part| URL_SAFE_NO_PAD.encode(part));
     format!("{head}.{middle}.{signature}")
 }
 
@@ -181,8 +159,5 @@ fn standing(entity: Option<&Entity>) -> Standing {
 }
 
 fn customer_body(sandbox: &Sandbox, world: &World, id: u64) -> Value {
-    world
-        .customers
-        .get(&id)
-        .map_or_else(|| sandbox.answers.customer(id), |entity| entity.body.clone())
+    world.customers.get(&id).map_or_else(|| sandbox.answers.customer(id), |entity| entity.body.clone())
 }

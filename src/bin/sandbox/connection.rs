@@ -47,13 +47,7 @@ impl Listener for CuttableListener {
 
     async fn accept(&mut self) -> (CuttableStream, SocketAddr) {
         let (stream, address) = Listener::accept(&mut self.0).await;
-        (
-            CuttableStream {
-                stream,
-                cutter: Cutter::default(),
-            },
-            address,
-        )
+        (CuttableStream { stream, cutter: Cutter::default() }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {

@@ -111,10 +111,7 @@ fn transaction<'a>(sandbox: &Sandbox, world: &'a mut World, id: u64) -> &'a mut 
 
 /// The entity as it is known, or, from now on, as the template has it.
 fn entity(entities: &mut BTreeMap<u64, Entity>, id: u64, template: impl FnOnce() -> Value) -> &mut Entity {
-    entities.entry(id).or_insert_with(|| Entity {
-        body: template(),
-        standing: Standing::FOUND,
-    })
+    entities.entry(id).or_insert_with(|| Entity { body: template(), standing: Standing::FOUND })
 }
 
 /// Answers the whole entity, so that who wants to change one element of an array (a merge patch replaces arrays whole)

@@ -65,10 +65,7 @@ impl Fault {
         if !(200..=999).contains(&status) {
             return Some(format!("status: {status} is none"));
         }
-        let header_fits = self
-            .retry_after
-            .as_ref()
-            .is_none_or(|value| HeaderValue::from_str(value).is_ok());
+        let header_fits = self.retry_after.as_ref().is_none_or(|value| HeaderValue::from_str(value).is_ok());
         (!header_fits).then(|| "retryAfter: not fit for a header".to_owned())
     }
 
@@ -108,11 +105,7 @@ pub(crate) async fn apply(
         Kind::Hang => pending().await,
         Kind::Reset => reset(&cutter),
     };
-    if let Some(value) = fault
-        .retry_after
-        .as_deref()
-        .and_then(|value| HeaderValue::from_str(value).ok())
-    {
+    if let Some(value) = fault.retry_after.as_deref().and_then(|value| HeaderValue::from_str(value).ok()) {
         response.headers_mut().insert(RETRY_AFTER, value);
     }
     response

@@ -76,10 +76,7 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(settings.address).await?;
     writeln!(std::io::stdout(), "sandbox listens on http://{}", listener.local_addr()?)?;
     let application = routes(Arc::new(Sandbox::new(settings)?));
-    let server = axum::serve(
-        CuttableListener::new(listener),
-        application.into_make_service_with_connect_info::<Cutter>(),
-    );
+    let server = axum::serve(CuttableListener::new(listener), application.into_make_service_with_connect_info::<Cutter>());
     let mut terminate = signal(SignalKind::terminate())?;
     // No waiting for open requests: some of them hang on purpose.
     tokio::select! {

@@ -40,23 +40,18 @@ fn variable(name: &str, default: &str) -> String {
 
 fn seconds(name: &str, default: &str) -> Result<Duration, String> {
     let value = variable(name, default);
-    let seconds = value
-        .parse()
-        .map_err(|_| format!("{name}: {value:?} is no number of seconds"))?;
+    let seconds = value.parse().map_err(|_| format!("{name}: {value:?} is no number of seconds"))?;
     Ok(Duration::from_secs(seconds))
 }
 
 /// Its credentials are known to everyone, so nobody but this machine may reach it.
 fn loopback_address(value: &str) -> Result<SocketAddr, String> {
-    let address: SocketAddr = value
-        .parse()
-        .map_err(|_| format!("SANDBOX_ADDRESS: {value:?} is no address such as 127.0.0.1:4580"))?;
+    let address: SocketAddr =
+        value.parse().map_err(|_| format!("SANDBOX_ADDRESS: {value:?} is no address such as 127.0.0.1:4580"))?;
     if address.ip().is_loopback() {
         Ok(address)
     } else {
-        Err(format!(
-            "SANDBOX_ADDRESS: {value} is not a loopback address; the sandbox listens on nothing else"
-        ))
+        Err(format!("SANDBOX_ADDRESS: {value} is not a loopback address; the sandbox listens on nothing else"))
     }
 }
 

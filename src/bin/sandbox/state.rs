@@ -52,11 +52,7 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
-    pub(crate) const FOUND: Self = Self {
-        state: StandingName::Found,
-        survivor: None,
-        http_status: None,
-    };
+    pub(crate) const FOUND: Self = Self { state: StandingName::Found, survivor: None, http_status: None };
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -92,11 +88,7 @@ pub(crate) struct NeverSent;
 
 impl Sandbox {
     pub(crate) fn new(settings: Settings) -> serde_json::Result<Self> {
-        Ok(Self {
-            settings,
-            answers: Answers::load()?,
-            world: Mutex::default(),
-        })
+        Ok(Self { settings, answers: Answers::load()?, world: Mutex::default() })
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {

@@ -8,10 +8,7 @@ use super::running::{TestSandbox, error_code};
 #[tokio::test]
 async fn a_customer_nobody_spoke_of_is_found_and_always_the_same() {
     let sandbox = TestSandbox::start().await;
-    let (first, again) = (
-        sandbox.customer_body(728_942_858).await,
-        sandbox.customer_body(728_942_858).await,
-    );
+    let (first, again) = (sandbox.customer_body(728_942_858).await, sandbox.customer_body(728_942_858).await);
     assert_eq!(first, again);
     assert_eq!(first["id"], 728_942_858);
     assert_eq!(first["profiles"][0]["userId"], 728_942_858);
@@ -23,10 +20,7 @@ async fn a_customer_nobody_spoke_of_is_found_and_always_the_same() {
 async fn the_source_of_a_customer_is_required_and_checked() {
     let sandbox = TestSandbox::start().await;
     assert_eq!(error_code(sandbox.asked("/v2/customers/1").send().await.unwrap()).await, 8016);
-    assert_eq!(
-        error_code(sandbox.asked("/v2/customers/1?source=PIGEON").send().await.unwrap()).await,
-        8012
-    );
+    assert_eq!(error_code(sandbox.asked("/v2/customers/1?source=PIGEON").send().await.unwrap()).await, 8012);
 }
 
 #[tokio::test]
@@ -44,11 +38,7 @@ async fn embedded_parts_come_only_when_asked_for() {
     let sandbox = TestSandbox::start().await;
     let plain = sandbox.customer_body(1).await;
     assert_eq!((plain.get("pointsSummary"), plain.get("subscriptionInfo")), (None, None));
-    let asked = sandbox
-        .asked("/v2/customers/1?source=INSTORE&embed=points,subscriptions")
-        .send()
-        .await
-        .unwrap();
+    let asked = sandbox.asked("/v2/customers/1?source=INSTORE&embed=points,subscriptions").send().await.unwrap();
     let full: Value = asked.json().await.unwrap();
     assert!(full["pointsSummary"]["loyaltyPoints"].is_number());
     assert!(full["subscriptionInfo"]["subscriptions"].is_array());
@@ -63,10 +53,7 @@ async fn a_customer_is_changed_by_a_merge_patch() {
     let found = sandbox.customer_body(5).await;
     assert_eq!(found["extendedFields"], json!({"city": "Porto"}));
     assert_eq!(found["loyaltyInfo"]["loyaltyType"], "loyalty");
-    assert_eq!(
-        found["loyaltyInfo"]["lifetimePurchases"], 230,
-        "what the patch does not name stays"
-    );
+    assert_eq!(found["loyaltyInfo"]["lifetimePurchases"], 230, "what the patch does not name stays");
     assert_eq!(told["profiles"], found["profiles"]);
     assert_eq!(sandbox.control(Method::GET, "/sandbox/customers/5", None).await, told);
 }
@@ -75,15 +62,11 @@ async fn a_customer_is_changed_by_a_merge_patch() {
 async fn a_changed_customer_gets_a_new_time_unless_the_patch_brings_one() {
     let sandbox = TestSandbox::start().await;
     let before = sandbox.customer_body(5).await["profiles"][0]["autoUpdateTime"].clone();
-    sandbox
-        .control(Method::PUT, "/sandbox/customers/5", Some(json!({"segments": {"a": "b"}})))
-        .await;
+    sandbox.control(Method::PUT, "/sandbox/customers/5", Some(json!({"segments": {"a": "b"}}))).await;
     let mut profiles = sandbox.customer_body(5).await["profiles"].clone();
     assert_ne!(profiles[0]["autoUpdateTime"], before);
     profiles[0]["autoUpdateTime"] = json!("2024-02-03T04:05:06+05:30");
-    sandbox
-        .control(Method::PUT, "/sandbox/customers/5", Some(json!({"profiles": profiles})))
-        .await;
+    sandbox.control(Method::PUT, "/sandbox/customers/5", Some(json!({"profiles": profiles}))).await;
     assert_eq!(sandbox.customer_body(5).await["profiles"], profiles);
 }
 
@@ -106,9 +89,7 @@ async fn missing_deleted_and_merged_customers_are_told_in_the_body() {
 #[tokio::test]
 async fn a_refusal_can_come_with_another_status() {
     let sandbox = TestSandbox::start().await;
-    sandbox
-        .stand("/sandbox/customers/9/state", json!({"state": "missing", "httpStatus": 404}))
-        .await;
+    sandbox.stand("/sandbox/customers/9/state", json!({"state": "missing", "httpStatus": 404})).await;
     let response = sandbox.customer(9).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::NOT_FOUND);
     assert_eq!(error_code(response).await, 8015);
@@ -117,9 +98,7 @@ async fn a_refusal_can_come_with_another_status() {
 #[tokio::test]
 async fn a_victim_is_answered_with_its_survivor_and_a_warning() {
     let sandbox = TestSandbox::start().await;
-    sandbox
-        .stand("/sandbox/customers/9/state", json!({"state": "survivor", "survivor": 10}))
-        .await;
+    sandbox.stand("/sandbox/customers/9/state", json!({"state": "survivor", "survivor": 10})).await;
     let answer = sandbox.customer_body(9).await;
     assert_eq!(answer["id"], 10);
     assert_eq!(answer["warnings"][0]["code"], 91009);
@@ -129,10 +108,7 @@ async fn a_victim_is_answered_with_its_survivor_and_a_warning() {
 #[tokio::test]
 async fn a_transaction_nobody_spoke_of_is_found_under_the_type_asked_for() {
     let sandbox = TestSandbox::start().await;
-    for (path, expected) in [
-        ("/v2/transactions/93961300", "REGULAR"),
-        ("/v2/transactions/93961300?type=RETURN", "RETURN"),
-    ] {
+    for (path, expected) in [("/v2/transactions/93961300", "REGULAR"), ("/v2/transactions/93961300?type=RETURN", "RETURN")] {
         let body: Value = sandbox.asked(path).send().await.unwrap().json().await.unwrap();
         assert_eq!((&body["id"], &body["type"]), (&json!(93_961_300), &json!(expected)));
     }
@@ -143,36 +119,16 @@ async fn a_stored_transaction_is_not_found_under_another_type() {
     let sandbox = TestSandbox::start().await;
     let patch = json!({"type": "RETURN", "customerId": 7, "billDetails": {"amount": 12.5}});
     sandbox.control(Method::PUT, "/sandbox/transactions/3", Some(patch)).await;
-    assert_eq!(
-        error_code(sandbox.asked("/v2/transactions/3").send().await.unwrap()).await,
-        620
-    );
-    let found: Value = sandbox
-        .asked("/v2/transactions/3?type=RETURN")
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
-    assert_eq!(
-        (&found["customerId"], &found["billDetails"]["amount"]),
-        (&json!(7), &json!(12.5))
-    );
+    assert_eq!(error_code(sandbox.asked("/v2/transactions/3").send().await.unwrap()).await, 620);
+    let found: Value = sandbox.asked("/v2/transactions/3?type=RETURN").send().await.unwrap().json().await.unwrap();
+    assert_eq!((&found["customerId"], &found["billDetails"]["amount"]), (&json!(7), &json!(12.5)));
 }
 
 #[tokio::test]
 async fn a_transaction_can_be_missing_but_not_merged() {
     let sandbox = TestSandbox::start().await;
-    sandbox
-        .stand("/sandbox/transactions/3/state", json!({"state": "missing"}))
-        .await;
-    assert_eq!(
-        error_code(sandbox.asked("/v2/transactions/3").send().await.unwrap()).await,
-        620
-    );
-    let merged = sandbox
-        .request(Method::PUT, "/sandbox/transactions/3/state")
-        .json(&json!({"state": "merged"}));
+    sandbox.stand("/sandbox/transactions/3/state", json!({"state": "missing"})).await;
+    assert_eq!(error_code(sandbox.asked("/v2/transactions/3").send().await.unwrap()).await, 620);
+    let merged = sandbox.request(Method::PUT, "/sandbox/transactions/3/state").json(&json!({"state": "merged"}));
     assert_eq!(merged.send().await.unwrap().status(), StatusCode::BAD_REQUEST);
 }

@@ -10,9 +10,7 @@ use super::running::{TestSandbox, error_code};
 #[tokio::test]
 async fn a_slow_answer_is_right_but_late() {
     let sandbox = TestSandbox::start().await;
-    sandbox
-        .faults(json!([{"path": "/v2/customers", "kind": "slow", "delayMs": 300}]))
-        .await;
+    sandbox.faults(json!([{"path": "/v2/customers", "kind": "slow", "delayMs": 300}])).await;
     let begun = Instant::now();
     assert_eq!(sandbox.customer_body(1).await["id"], 1);
     assert!(begun.elapsed() >= Duration::from_millis(300));
@@ -21,9 +19,7 @@ async fn a_slow_answer_is_right_but_late() {
 #[tokio::test]
 async fn a_status_comes_with_its_body_and_header_as_often_as_told() {
     let sandbox = TestSandbox::start().await;
-    sandbox
-        .faults(json!([{"path": "/v2/customers", "kind": "status", "status": 429, "retryAfter": "3", "times": 2}]))
-        .await;
+    sandbox.faults(json!([{"path": "/v2/customers", "kind": "status", "status": 429, "retryAfter": "3", "times": 2}])).await;
     for _ in 0..2 {
         let response = sandbox.customer(1).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
@@ -37,9 +33,7 @@ async fn a_status_comes_with_its_body_and_header_as_often_as_told() {
 async fn known_refusals_have_their_documented_codes() {
     let sandbox = TestSandbox::start().await;
     for (status, code) in [(403, 4000), (503, 4001), (500, 500), (521, 521)] {
-        sandbox
-            .faults(json!([{"path": "/v2", "kind": "status", "status": status}]))
-            .await;
+        sandbox.faults(json!([{"path": "/v2", "kind": "status", "status": status}])).await;
         let response = sandbox.customer(1).send().await.unwrap();
         assert_eq!(response.status().as_u16(), status);
         assert_eq!(error_code(response).await, code);
@@ -49,9 +43,7 @@ async fn known_refusals_have_their_documented_codes() {
 #[tokio::test]
 async fn a_torn_body_ends_before_its_length() {
     let sandbox = TestSandbox::start().await;
-    sandbox
-        .faults(json!([{"path": "/v2/customers", "kind": "torn", "times": 1}]))
-        .await;
+    sandbox.faults(json!([{"path": "/v2/customers", "kind": "torn", "times": 1}])).await;
     let response = sandbox.customer(1).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
     assert!(response.content_length().is_some_and(|length| length > 0));
@@ -72,9 +64,7 @@ async fn a_web_page_can_come_with_200() {
 #[tokio::test]
 async fn good_credentials_can_be_refused_once() {
     let sandbox = TestSandbox::start().await;
-    sandbox
-        .faults(json!([{"path": "/v2/customers", "kind": "unauthorized", "times": 1}]))
-        .await;
+    sandbox.faults(json!([{"path": "/v2/customers", "kind": "unauthorized", "times": 1}])).await;
     assert_eq!(sandbox.customer(1).send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
     assert_eq!(sandbox.customer(1).send().await.unwrap().status(), StatusCode::OK);
 }
@@ -82,15 +72,8 @@ async fn good_credentials_can_be_refused_once() {
 #[tokio::test]
 async fn a_hanging_request_is_never_answered() {
     let sandbox = TestSandbox::start().await;
-    sandbox
-        .faults(json!([{"path": "/v2/customers", "kind": "hang", "times": 1}]))
-        .await;
-    let error = sandbox
-        .customer(1)
-        .timeout(Duration::from_millis(300))
-        .send()
-        .await
-        .unwrap_err();
+    sandbox.faults(json!([{"path": "/v2/customers", "kind": "hang", "times": 1}])).await;
+    let error = sandbox.customer(1).timeout(Duration::from_millis(300)).send().await.unwrap_err();
     assert!(error.is_timeout());
     assert_eq!(sandbox.calls().await[0]["status"], Value::Null);
 }
@@ -98,9 +81,7 @@ async fn a_hanging_request_is_never_answered() {
 #[tokio::test]
 async fn a_connection_can_be_reset() {
     let sandbox = TestSandbox::start().await;
-    sandbox
-        .faults(json!([{"path": "/v2/customers", "kind": "reset", "times": 1}]))
-        .await;
+    sandbox.faults(json!([{"path": "/v2/customers", "kind": "reset", "times": 1}])).await;
     let error = sandbox.customer(1).send().await.unwrap_err();
     assert!(!error.is_timeout());
     assert_eq!(sandbox.calls().await[0]["status"], Value::Null);
@@ -119,14 +100,8 @@ async fn faults_strike_only_their_path_in_order_and_can_be_cleared() {
         .await;
     assert_eq!(sandbox.customer(7).send().await.unwrap().status().as_u16(), 500);
     assert_eq!(sandbox.customer(7).send().await.unwrap().status().as_u16(), 521);
-    assert_eq!(
-        sandbox.asked("/v2/transactions/1").send().await.unwrap().status(),
-        StatusCode::OK
-    );
-    assert_eq!(
-        sandbox.token_answer("sandbox-key", "sandbox-secret").await["errors"][0]["code"],
-        503
-    );
+    assert_eq!(sandbox.asked("/v2/transactions/1").send().await.unwrap().status(), StatusCode::OK);
+    assert_eq!(sandbox.token_answer("sandbox-key", "sandbox-secret").await["errors"][0]["code"], 503);
     sandbox.control(Method::DELETE, "/sandbox/faults", None).await;
     assert_eq!(sandbox.customer(7).send().await.unwrap().status(), StatusCode::OK);
 }
@@ -141,12 +116,7 @@ async fn a_fault_that_makes_no_sense_is_refused() {
         json!({"path": "/v2", "kind": "status", "retryAfter": "3\n"}),
         json!({"path": "/v2", "kind": "html", "tims": 2}),
     ] {
-        let response = sandbox
-            .request(Method::PUT, "/sandbox/faults")
-            .json(&json!([fault]))
-            .send()
-            .await
-            .unwrap();
+        let response = sandbox.request(Method::PUT, "/sandbox/faults").json(&json!([fault])).send().await.unwrap();
         assert!(response.status().is_client_error(), "{fault}");
     }
 }

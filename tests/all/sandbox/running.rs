@@ -30,22 +30,13 @@ impl TestSandbox {
         // No TLS is spoken here, but the client wants a provider when it is built. A second install changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut command = executable();
-        command
-            .env("SANDBOX_ADDRESS", "127.0.0.1:0")
-            .envs(environment.iter().copied());
+        command.env("SANDBOX_ADDRESS", "127.0.0.1:0").envs(environment.iter().copied());
         let mut process = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
         let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap())
-            .read_line(&mut line)
-            .await
-            .unwrap();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).await.unwrap();
         let url = line.split_whitespace().last().unwrap_or_default().to_owned();
         assert!(url.starts_with("http://127.0.0.1:"), "said: {line:?}");
-        Self {
-            process,
-            url,
-            client: Client::builder().no_proxy().build().unwrap(),
-        }
+        Self { process, url, client: Client::builder().no_proxy().build().unwrap() }
     }
 
     /// As bare as it can be.
@@ -68,16 +59,12 @@ impl TestSandbox {
     }
 
     pub(super) async fn with_token(&self, token: &str) -> Response {
-        let request = self
-            .request(Method::GET, "/v2/customers/1?source=INSTORE")
-            .header(TOKEN_HEADER, token);
+        let request = self.request(Method::GET, "/v2/customers/1?source=INSTORE").header(TOKEN_HEADER, token);
         request.header("content-type", "application/json").send().await.unwrap()
     }
 
     pub(super) async fn token_answer(&self, key: &str, secret: &str) -> Value {
-        let request = self
-            .request(Method::POST, "/v3/oauth/token/generate")
-            .json(&json!({"key": key, "secret": secret}));
+        let request = self.request(Method::POST, "/v3/oauth/token/generate").json(&json!({"key": key, "secret": secret}));
         request.send().await.unwrap().json().await.unwrap()
     }
 
@@ -132,7 +119,5 @@ pub(super) fn basic_authorization() -> String {
 /// The code of the first error in a v2 body.
 pub(super) async fn error_code(response: Response) -> u64 {
     let body: Value = response.json().await.unwrap();
-    body["errors"][0]["code"]
-        .as_u64()
-        .unwrap_or_else(|| panic!("no error in {body}"))
+    body["errors"][0]["code"].as_u64().unwrap_or_else(|| panic!("no error in {body}"))
 }

@@ -25,20 +25,10 @@ impl Capillary {
             .stderr(Stdio::null())
             .spawn()
             .expect("the sandbox starts");
-        let sandbox = Self {
-            child,
-            url: format!("http://{address}"),
-            client: http::client(),
-        };
+        let sandbox = Self { child, url: format!("http://{address}"), client: http::client() };
         let health = format!("{}/sandbox/health", sandbox.url);
         wait::poll(Duration::from_secs(10), async || {
-            sandbox
-                .client
-                .get(&health)
-                .send()
-                .await
-                .ok()
-                .filter(|answer| answer.status().is_success())
+            sandbox.client.get(&health).send().await.ok().filter(|answer| answer.status().is_success())
         })
         .await
         .expect("the sandbox listens");
@@ -60,13 +50,11 @@ impl Capillary {
     }
 
     pub(crate) async fn customer_is(&self, id: u64, state: &str) {
-        self.put(&format!("/sandbox/customers/{id}/state"), json!({"state": state}))
-            .await;
+        self.put(&format!("/sandbox/customers/{id}/state"), json!({"state": state})).await;
     }
 
     pub(crate) async fn transaction_is(&self, id: u64, state: &str) {
-        self.put(&format!("/sandbox/transactions/{id}/state"), json!({"state": state}))
-            .await;
+        self.put(&format!("/sandbox/transactions/{id}/state"), json!({"state": state})).await;
     }
 
     /// One fault on a path prefix: `{"kind": …, …}`; it replaces those that were there.
@@ -83,10 +71,7 @@ impl Capillary {
     pub(crate) async fn calls(&self, path: &str) -> Vec<Value> {
         let answer = self.checked(self.client.get(format!("{}/sandbox/calls", self.url))).await;
         let calls: Vec<Value> = serde_json::from_str(&answer).expect("a list of calls");
-        calls
-            .into_iter()
-            .filter(|call| call["path"].as_str().is_some_and(|text| text.starts_with(path)))
-            .collect()
+        calls.into_iter().filter(|call| call["path"].as_str().is_some_and(|text| text.starts_with(path))).collect()
     }
 
     async fn put(&self, path: &str, body: Value) {

@@ -34,9 +34,7 @@ pub(crate) struct Answer {
 impl Delivery {
     /// A POST with the right headers.
     pub(crate) fn of(body: impl Into<Vec<u8>>) -> Self {
-        Self::without_headers(body)
-            .header("Authorization", AUTHORIZATION)
-            .header("X-Webhook-Key", WEBHOOK_KEY)
+        Self::without_headers(body).header("Authorization", AUTHORIZATION).header("X-Webhook-Key", WEBHOOK_KEY)
     }
 
     /// The same without the headers of the webhook.
@@ -46,13 +44,7 @@ impl Delivery {
             ("User-Agent".to_owned(), "Java/1.8.0_272".to_owned()),
             ("Host".to_owned(), "abc.execute-api.us-east-1.amazonaws.com".to_owned()),
         ];
-        Self {
-            method: "POST".into(),
-            path: "/events".into(),
-            headers,
-            body: body.into(),
-            as_text: false,
-        }
+        Self { method: "POST".into(), path: "/events".into(), headers, body: body.into(), as_text: false }
     }
 
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
@@ -87,11 +79,7 @@ impl Delivery {
                 _ => unreachable!("only arrays are put in"),
             }
         }
-        let stage_path = if self.path.starts_with("/Prod/") {
-            self.path.clone()
-        } else {
-            format!("/Prod{}", self.path)
-        };
+        let stage_path = if self.path.starts_with("/Prod/") { self.path.clone() } else { format!("/Prod{}", self.path) };
         json!({
             "resource": self.path, "path": self.path, "httpMethod": self.method,
             "headers": single, "multiValueHeaders": multiple,
@@ -112,11 +100,8 @@ impl Delivery {
     /// An HTTP API event (payload 2.0) as `cargo lambda watch` 1.9 sends it: with members of other payloads besides, among them
     /// an `httpMethod` that is always GET.
     pub(crate) fn watch_event(&self) -> Value {
-        let headers: Map<String, Value> = self
-            .headers
-            .iter()
-            .map(|(name, value)| (name.to_ascii_lowercase(), json!(value)))
-            .collect();
+        let headers: Map<String, Value> =
+            self.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), json!(value))).collect();
         json!({
             "type": null, "methodArn": null, "httpMethod": "GET", "identitySource": null, "authorizationToken": null,
             "resource": null, "version": "2.0", "routeKey": "$default", "rawPath": self.path, "rawQueryString": null,
@@ -160,11 +145,7 @@ impl Answer {
             }
         }
         let status = value["statusCode"].as_u64().and_then(|status| u16::try_from(status).ok());
-        Self {
-            status: status.unwrap_or_else(|| panic!("no status in {value}")),
-            headers,
-            text,
-        }
+        Self { status: status.unwrap_or_else(|| panic!("no status in {value}")), headers, text }
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
@@ -176,18 +157,12 @@ impl Answer {
     }
 
     pub(crate) fn event_id(&self) -> String {
-        self.json()["eventId"]
-            .as_str()
-            .unwrap_or_else(|| panic!("no eventId in {self:?}"))
-            .to_owned()
+        self.json()["eventId"].as_str().unwrap_or_else(|| panic!("no eventId in {self:?}")).to_owned()
     }
 
     pub(crate) fn retry_after_seconds(&self) -> u64 {
-        let text = self
-            .header("retry-after")
-            .unwrap_or_else(|| panic!("no Retry-After in {self:?}"));
-        text.parse()
-            .unwrap_or_else(|_| panic!("Retry-After is no number of seconds in {self:?}"))
+        let text = self.header("retry-after").unwrap_or_else(|| panic!("no Retry-After in {self:?}"));
+        text.parse().unwrap_or_else(|_| panic!("Retry-After is no number of seconds in {self:?}"))
     }
 
     /// 200 for an event that is now in the ledger and in the queue; its id.
@@ -239,17 +214,12 @@ impl Receiver {
 
     /// Delivers, as the gateway would.
     pub(crate) async fn send(&self, delivery: &Delivery) -> Answer {
-        self.attempt(delivery)
-            .await
-            .unwrap_or_else(|error| panic!("no answer ({error:?}); its logs:\n{}", self.0.logs()))
+        self.attempt(delivery).await.unwrap_or_else(|error| panic!("no answer ({error:?}); its logs:\n{}", self.0.logs()))
     }
 
     /// The same where there may be no answer.
     pub(crate) async fn attempt(&self, delivery: &Delivery) -> Result<Answer, FunctionError> {
-        self.0
-            .invoke(&delivery.rest_event(), RECEIVER_TIMEOUT)
-            .await
-            .map(|value| Answer::of(&value))
+        self.0.invoke(&delivery.rest_event(), RECEIVER_TIMEOUT).await.map(|value| Answer::of(&value))
     }
 }
 

@@ -147,12 +147,7 @@ impl FaultProxy {
     }
 
     fn rule(&self, operation: &str, contains: &str, fault: Fault, times: usize) {
-        let rule = Rule {
-            operation: operation.into(),
-            contains: contains.into(),
-            fault,
-            times,
-        };
+        let rule = Rule { operation: operation.into(), contains: contains.into(), fault, times };
         self.state.rules.lock().expect("the rules").push(rule);
     }
 }
@@ -178,10 +173,7 @@ async fn serve(mut stream: TcpStream, state: Arc<State>) {
     let Some(request) = read_request(&mut stream).await else {
         return;
     };
-    let call = Call {
-        operation: operation(&request),
-        body: String::from_utf8_lossy(&request.body).into_owned(),
-    };
+    let call = Call { operation: operation(&request), body: String::from_utf8_lossy(&request.body).into_owned() };
     state.calls.lock().expect("the calls").push(call.clone());
     let answer = match state.fault_for(&call) {
         None => forward(&state, &request, request.body.clone()).await,
@@ -217,10 +209,8 @@ async fn serve(mut stream: TcpStream, state: Arc<State>) {
 async fn hang(stream: &mut TcpStream) -> Option<Answer> {
     let mut buffer = [0; 64];
     // A bound all the same, so that a forgotten process cannot hold a task for ever.
-    let _ = tokio::time::timeout(Duration::from_secs(120), async {
-        while matches!(stream.read(&mut buffer).await, Ok(1..)) {}
-    })
-    .await;
+    let _ = tokio::time::timeout(Duration::from_secs(120), async { while matches!(stream.read(&mut buffer).await, Ok(1..)) {} })
+        .await;
     None
 }
 
@@ -232,32 +222,20 @@ fn operation(request: &Request) -> String {
     }
     // The query protocol names it in the body.
     let body = String::from_utf8_lossy(&request.body);
-    let action = body
-        .split('&')
-        .find_map(|pair| pair.strip_prefix("Action="))
-        .unwrap_or_default();
+    let action = body.split('&').find_map(|pair| pair.strip_prefix("Action=")).unwrap_or_default();
     action.to_owned()
 }
 
 fn refusal(status: u16, kind: &str) -> Answer {
     let body = json!({"__type": kind, "message": "as the test wants it", "Message": "as the test wants it"});
-    Answer {
-        status,
-        content_type: "application/x-amz-json-1.0".into(),
-        body: body.to_string().into_bytes(),
-    }
+    Answer { status, content_type: "application/x-amz-json-1.0".into(), body: body.to_string().into_bytes() }
 }
 
 async fn refuse_entries(state: &State, request: &Request, marker: &str, code: &str) -> Option<Answer> {
     let body: Value = serde_json::from_slice(&request.body).expect("PutEvents speaks JSON");
     let entries = body["Entries"].as_array().cloned().unwrap_or_default();
     let refused: Vec<bool> = entries.iter().map(|entry| entry.to_string().contains(marker)).collect();
-    let passing: Vec<Value> = entries
-        .iter()
-        .zip(&refused)
-        .filter(|(_, no)| !**no)
-        .map(|(entry, _)| entry.clone())
-        .collect();
+    let passing: Vec<Value> = entries.iter().zip(&refused).filter(|(_, no)| !**no).map(|(entry, _)| entry.clone()).collect();
     let mut passed = Vec::new();
     if !passing.is_empty() {
         let answer = forward(state, request, json!({"Entries": passing}).to_string().into_bytes()).await?;
@@ -276,44 +254,24 @@ async fn refuse_entries(state: &State, request: &Request, marker: &str, code: &s
         })
         .collect();
     let failed = refused.iter().filter(|no| **no).count();
-    let body = json!({"FailedEntryCount": failed, "Entries": results})
-        .to_string()
-        .into_bytes();
-    Some(Answer {
-        status: 200,
-        content_type: "application/x-amz-json-1.1".into(),
-        body,
-    })
+    let body = json!({"FailedEntryCount": failed, "Entries": results}).to_string().into_bytes();
+    Some(Answer { status: 200, content_type: "application/x-amz-json-1.1".into(), body })
 }
 
 async fn forward(state: &State, request: &Request, body: Vec<u8>) -> Option<Answer> {
     let method = reqwest::Method::from_bytes(request.method.as_bytes()).expect("a method");
-    let mut outgoing = state
-        .client
-        .request(method, format!("{}{}", state.upstream, request.path))
-        .body(body);
+    let mut outgoing = state.client.request(method, format!("{}{}", state.upstream, request.path)).body(body);
     for (name, value) in &request.headers {
-        if !matches!(
-            name.as_str(),
-            "host" | "content-length" | "connection" | "transfer-encoding" | "accept-encoding"
-        ) {
+        if !matches!(name.as_str(), "host" | "content-length" | "connection" | "transfer-encoding" | "accept-encoding") {
             outgoing = outgoing.header(name, value);
         }
     }
     let response = outgoing.send().await.ok()?;
     let status = response.status().as_u16();
-    let content_type = response
-        .headers()
-        .get("content-type")
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
-        .to_owned();
+    let content_type =
+        response.headers().get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let body = response.bytes().await.ok()?.to_vec();
-    Some(Answer {
-        status,
-        content_type,
-        body,
-    })
+    Some(Answer { status, content_type, body })
 }
 
 async fn read_request(stream: &mut TcpStream) -> Option<Request> {
@@ -327,16 +285,8 @@ async fn read_request(stream: &mut TcpStream) -> Option<Request> {
         }
     };
     let mut request = parse_head(&bytes[..end_of_head])?;
-    let length: usize = request
-        .headers
-        .get("content-length")
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(0);
-    assert!(
-        !request.headers.contains_key("transfer-encoding"),
-        "the proxy knows no chunks: {}",
-        request.head
-    );
+    let length: usize = request.headers.get("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
+    assert!(!request.headers.contains_key("transfer-encoding"), "the proxy knows no chunks: {}", request.head);
     let mut body = bytes.split_off(end_of_head + 4);
     while body.len() < length {
         if stream.read_buf(&mut body).await.ok()? == 0 {
@@ -356,13 +306,7 @@ fn parse_head(bytes: &[u8]) -> Option<Request> {
         .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
         .collect();
-    Some(Request {
-        head,
-        path,
-        method,
-        headers,
-        body: Vec::new(),
-    })
+    Some(Request { head, path, method, headers, body: Vec::new() })
 }
 
 async fn write_answer(stream: &mut TcpStream, answer: &Answer) {

@@ -22,13 +22,7 @@ pub(crate) struct Received {
 impl Received {
     pub(crate) fn of(message: &Message) -> Self {
         let attributes = message.message_attributes().into_iter().flatten().map(|(name, value)| {
-            (
-                name.clone(),
-                (
-                    value.data_type().to_owned(),
-                    value.string_value().unwrap_or_default().to_owned(),
-                ),
-            )
+            (name.clone(), (value.data_type().to_owned(), value.string_value().unwrap_or_default().to_owned()))
         });
         let system = message.attributes().into_iter().flatten();
         Self {
@@ -36,9 +30,7 @@ impl Received {
             receipt_handle: message.receipt_handle().unwrap_or_default().to_owned(),
             body: message.body().unwrap_or_default().to_owned(),
             attributes: attributes.collect(),
-            system: system
-                .map(|(name, value)| (name.as_str().to_owned(), value.clone()))
-                .collect(),
+            system: system.map(|(name, value)| (name.as_str().to_owned(), value.clone())).collect(),
         }
     }
 
@@ -55,9 +47,7 @@ impl Received {
             Some("gzip+base64") => {
                 let compressed = STANDARD.decode(&self.body).expect("base64");
                 let mut bytes = Vec::new();
-                flate2::read::GzDecoder::new(compressed.as_slice())
-                    .read_to_end(&mut bytes)
-                    .expect("gzip");
+                flate2::read::GzDecoder::new(compressed.as_slice()).read_to_end(&mut bytes).expect("gzip");
                 bytes
             }
             Some(other) => panic!("unknown contentEncoding {other}"),

@@ -57,37 +57,23 @@ impl Function {
     /// Starts the executable with this environment and nothing else.
     pub(crate) async fn start(executable: &FilePath, environment: &[(String, String)]) -> Self {
         let (queue, waiting) = mpsc::unbounded_channel();
-        let api = Arc::new(Api {
-            queue,
-            waiting: AsyncMutex::new(waiting),
-            answers: Mutex::default(),
-        });
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("a port for the Runtime API");
+        let api = Arc::new(Api { queue, waiting: AsyncMutex::new(waiting), answers: Mutex::default() });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port for the Runtime API");
         let address = listener.local_addr().expect("its address");
         let router = routes().with_state(Arc::clone(&api));
         let server = tokio::spawn(async move {
             axum::serve(listener, router).await.expect("the Runtime API");
         });
         let logs = Arc::new(Mutex::new(String::new()));
-        let mut child = command(executable, &address.to_string(), environment)
-            .spawn()
-            .expect("the executable starts");
+        let mut child = command(executable, &address.to_string(), environment).spawn().expect("the executable starts");
         collect(child.stdout.take().expect("its output"), &logs);
         collect(child.stderr.take().expect("its error output"), &logs);
-        Self {
-            process: Process(Arc::new(Mutex::new(child))),
-            logs,
-            api,
-            server,
-        }
+        Self { process: Process(Arc::new(Mutex::new(child))), logs, api, server }
     }
 
     /// One invocation; the deadline in its header is that many seconds away, and the wait ends a little later.
     pub(crate) async fn invoke(&self, payload: &Value, deadline: Duration) -> Outcome {
-        self.invoke_until(payload, since_epoch() + deadline.as_millis(), deadline)
-            .await
+        self.invoke_until(payload, since_epoch() + deadline.as_millis(), deadline).await
     }
 
     /// The same with a deadline in 1970, as `cargo lambda watch` gives it.
@@ -98,16 +84,8 @@ impl Function {
     async fn invoke_until(&self, payload: &Value, deadline_ms: u128, limit: Duration) -> Outcome {
         let request_id = uuid::Uuid::new_v4().to_string();
         let (answer, mut answered) = oneshot::channel();
-        self.api
-            .answers
-            .lock()
-            .expect("the answers")
-            .insert(request_id.clone(), answer);
-        let invocation = Invocation {
-            request_id,
-            deadline_ms,
-            payload: payload.to_string(),
-        };
+        self.api.answers.lock().expect("the answers").insert(request_id.clone(), answer);
+        let invocation = Invocation { request_id, deadline_ms, payload: payload.to_string() };
         self.api.queue.send(invocation).expect("the Runtime API runs");
         let give_up = tokio::time::Instant::now() + limit + Duration::from_secs(1);
         loop {
@@ -166,12 +144,7 @@ impl Process {
     }
 
     fn exit_status(&self) -> Option<bool> {
-        self.0
-            .lock()
-            .expect("the process")
-            .try_wait()
-            .expect("its state")
-            .map(|status| status.success())
+        self.0.lock().expect("the process").try_wait().expect("its state").map(|status| status.success())
     }
 }
 
@@ -201,9 +174,7 @@ fn collect(mut stream: impl Read + Send + 'static, logs: &Arc<Mutex<String>>) {
     std::thread::spawn(move || {
         let mut buffer = [0; 8192];
         while let Ok(read @ 1..) = stream.read(&mut buffer) {
-            logs.lock()
-                .expect("the logs")
-                .push_str(&String::from_utf8_lossy(&buffer[..read]));
+            logs.lock().expect("the logs").push_str(&String::from_utf8_lossy(&buffer[..read]));
         }
     });
 }
@@ -224,10 +195,7 @@ async fn next(State(api): State<Arc<Api>>) -> Response {
     let headers = [
         ("Lambda-Runtime-Aws-Request-Id", invocation.request_id),
         ("Lambda-Runtime-Deadline-Ms", invocation.deadline_ms.to_string()),
-        (
-            "Lambda-Runtime-Invoked-Function-Arn",
-            "arn:aws:lambda:us-east-1:000000000000:function:function-under-test".into(),
-        ),
+        ("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:000000000000:function:function-under-test".into()),
         ("Lambda-Runtime-Trace-Id", TRACE.into()),
         ("Content-Type", "application/json".into()),
     ];
@@ -245,11 +213,7 @@ async fn response(State(api): State<Arc<Api>>, Path(id): Path<String>, body: Byt
 
 async fn error(State(api): State<Arc<Api>>, Path(id): Path<String>, body: Bytes) -> StatusCode {
     let text = Value::String(String::from_utf8_lossy(&body).into_owned());
-    settle(
-        &api,
-        &id,
-        Err(FunctionError::Reported(serde_json::from_slice(&body).unwrap_or(text))),
-    )
+    settle(&api, &id, Err(FunctionError::Reported(serde_json::from_slice(&body).unwrap_or(text))))
 }
 
 fn settle(api: &Api, id: &str, outcome: Outcome) -> StatusCode {
@@ -261,8 +225,5 @@ fn settle(api: &Api, id: &str, outcome: Outcome) -> StatusCode {
 }
 
 fn since_epoch() -> u128 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("a clock after 1970")
-        .as_millis()
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970").as_millis()
 }

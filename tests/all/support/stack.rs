@@ -40,13 +40,8 @@ impl Stack {
 
     /// Headers that the deployed webhook's secret accepts.
     pub(crate) fn webhook_headers(&self) -> Vec<(String, String)> {
-        let headers = self.document["webhookHeaders"]
-            .as_object()
-            .expect("webhookHeaders in the stack file");
-        headers
-            .iter()
-            .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
-            .collect()
+        let headers = self.document["webhookHeaders"].as_object().expect("webhookHeaders in the stack file");
+        headers.iter().map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
     }
 
     pub(crate) fn endpoint(&self) -> String {

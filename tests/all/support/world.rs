@@ -58,13 +58,7 @@ impl World {
         let aws = Aws::connect(&stack).await;
         let proxy = FaultProxy::start(&stack.endpoint()).await;
         let names = Names::create(&aws).await;
-        Self {
-            aws,
-            proxy,
-            stack,
-            names,
-            capillary: OnceCell::new(),
-        }
+        Self { aws, proxy, stack, names, capillary: OnceCell::new() }
     }
 
     /// This world's stand-in for Capillary, started when first asked for.
@@ -136,14 +130,7 @@ impl World {
     }
 
     async fn put_secret(&self, id: &str, secret: &str) {
-        self.aws
-            .secrets
-            .put_secret_value()
-            .secret_id(id)
-            .secret_string(secret)
-            .send()
-            .await
-            .expect("the secret is put");
+        self.aws.secrets.put_secret_value().secret_id(id).secret_string(secret).send().await.expect("the secret is put");
     }
 
     /// The ledger's row of an id.
@@ -163,12 +150,7 @@ impl World {
 
     /// All rows of the ledger.
     pub(crate) async fn ledger_rows(&self) -> Vec<Row> {
-        let scan = self
-            .aws
-            .dynamodb
-            .scan()
-            .table_name(&self.names.events_table)
-            .consistent_read(true);
+        let scan = self.aws.dynamodb.scan().table_name(&self.names.events_table).consistent_read(true);
         let answer = scan.send().await.expect("the ledger is read");
         answer.items.unwrap_or_default().into_iter().map(Row).collect()
     }
@@ -195,23 +177,14 @@ impl World {
 
     /// Puts a whole row.
     pub(crate) async fn put_row(&self, row: &Row) {
-        let put = self
-            .aws
-            .dynamodb
-            .put_item()
-            .table_name(&self.names.events_table)
-            .set_item(Some(row.0.clone()));
+        let put = self.aws.dynamodb.put_item().table_name(&self.names.events_table).set_item(Some(row.0.clone()));
         put.send().await.expect("the row is put");
     }
 
     /// Deletes a row, as DynamoDB does some time after its expiry.
     pub(crate) async fn delete_row(&self, id: &str) {
         let delete = self.aws.dynamodb.delete_item().table_name(&self.names.events_table);
-        delete
-            .key("eventId", AttributeValue::S(id.into()))
-            .send()
-            .await
-            .expect("the row is deleted");
+        delete.key("eventId", AttributeValue::S(id.into())).send().await.expect("the row is deleted");
     }
 
     /// Everything that is visible in the events queue at this moment; it is then in flight.
@@ -231,15 +204,8 @@ impl World {
         use QueueAttributeName::{ApproximateNumberOfMessages, ApproximateNumberOfMessagesNotVisible};
         let names = [ApproximateNumberOfMessages, ApproximateNumberOfMessagesNotVisible];
         let ask = self.aws.sqs.get_queue_attributes().queue_url(&self.names.events_queue);
-        let answer = ask
-            .set_attribute_names(Some(names.to_vec()))
-            .send()
-            .await
-            .expect("the queue's attributes");
-        names
-            .iter()
-            .filter_map(|name| answer.attributes()?.get(name)?.parse::<usize>().ok())
-            .sum()
+        let answer = ask.set_attribute_names(Some(names.to_vec())).send().await.expect("the queue's attributes");
+        names.iter().filter_map(|name| answer.attributes()?.get(name)?.parse::<usize>().ok()).sum()
     }
 
     /// What Lambda would hand over next: messages that are in flight come back at once, as after their visibility timeout.
@@ -288,17 +254,9 @@ impl World {
 
     /// Puts any text with any attributes (name, data type, value) into the events queue.
     pub(crate) async fn enqueue_raw(&self, body: &str, attributes: &[(&str, &str, &str)]) {
-        let mut send = self
-            .aws
-            .sqs
-            .send_message()
-            .queue_url(&self.names.events_queue)
-            .message_body(body);
+        let mut send = self.aws.sqs.send_message().queue_url(&self.names.events_queue).message_body(body);
         for (name, data_type, value) in attributes {
-            let value = MessageAttributeValue::builder()
-                .data_type(*data_type)
-                .string_value(*value)
-                .build();
+            let value = MessageAttributeValue::builder().data_type(*data_type).string_value(*value).build();
             send = send.message_attributes(*name, value.expect("a data type"));
         }
         send.send().await.expect("the message is sent");
@@ -319,10 +277,7 @@ impl World {
 
     /// The same where there may be no answer.
     pub(crate) async fn attempt(&self, enricher: &Enricher, messages: Vec<Received>) -> Result<Batch, FunctionError> {
-        let records: Vec<Value> = messages
-            .iter()
-            .map(|message| message.record(&self.names.events_queue_arn))
-            .collect();
+        let records: Vec<Value> = messages.iter().map(|message| message.record(&self.names.events_queue_arn)).collect();
         let answer = enricher.0.invoke(&json!({"Records": records}), ENRICHER_TIMEOUT).await?;
         let failed: Vec<String> = answer["batchItemFailures"]
             .as_array()
@@ -331,10 +286,7 @@ impl World {
             .map(|failure| failure["itemIdentifier"].as_str().expect("an itemIdentifier").to_owned())
             .collect();
         for id in &failed {
-            assert!(
-                messages.iter().any(|message| message.id == *id),
-                "a failure of a message that was not there: {answer}"
-            );
+            assert!(messages.iter().any(|message| message.id == *id), "a failure of a message that was not there: {answer}");
         }
         let (back, done): (Vec<_>, Vec<_>) = messages.into_iter().partition(|message| failed.contains(&message.id));
         for message in &done {
@@ -358,31 +310,20 @@ impl World {
             (all.len() >= expected).then_some(())
         })
         .await;
-        assert!(
-            all.len() >= expected,
-            "{} of {expected} events have come through the bus: {all:?}",
-            all.len()
-        );
+        assert!(all.len() >= expected, "{} of {expected} events have come through the bus: {all:?}", all.len());
         all
     }
 
     /// `Detail` texts of every `PutEvents` request so far, exactly as sent, whatever became of them.
     pub(crate) fn sent_details(&self) -> Vec<String> {
-        self.sent_entries()
-            .iter()
-            .map(|entry| entry["Detail"].as_str().expect("a Detail").to_owned())
-            .collect()
+        self.sent_entries().iter().map(|entry| entry["Detail"].as_str().expect("a Detail").to_owned()).collect()
     }
 
     /// Entries of every `PutEvents` request so far.
     pub(crate) fn sent_entries(&self) -> Vec<Value> {
         let calls = self.proxy.calls("PutEvents");
-        let bodies = calls
-            .iter()
-            .map(|call| serde_json::from_str::<Value>(&call.body).expect("PutEvents speaks JSON"));
-        bodies
-            .flat_map(|body| body["Entries"].as_array().cloned().unwrap_or_default())
-            .collect()
+        let bodies = calls.iter().map(|call| serde_json::from_str::<Value>(&call.body).expect("PutEvents speaks JSON"));
+        bodies.flat_map(|body| body["Entries"].as_array().cloned().unwrap_or_default()).collect()
     }
 
     pub(crate) fn bus_name(&self) -> &str {
@@ -413,12 +354,7 @@ impl Batch {
 
 impl Row {
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|value| {
-            value
-                .as_s()
-                .unwrap_or_else(|value| panic!("{name} is no string: {value:?}"))
-                .as_str()
-        })
+        self.0.get(name).map(|value| value.as_s().unwrap_or_else(|value| panic!("{name} is no string: {value:?}")).as_str())
     }
 
     pub(crate) fn number(&self, name: &str) -> Option<f64> {
@@ -475,14 +411,8 @@ impl Names {
 }
 
 async fn create_table(aws: &Aws, name: &str, key: &str) -> String {
-    let attribute = AttributeDefinition::builder()
-        .attribute_name(key)
-        .attribute_type(ScalarAttributeType::S)
-        .build();
-    let schema = KeySchemaElement::builder()
-        .attribute_name(key)
-        .key_type(KeyType::Hash)
-        .build();
+    let attribute = AttributeDefinition::builder().attribute_name(key).attribute_type(ScalarAttributeType::S).build();
+    let schema = KeySchemaElement::builder().attribute_name(key).key_type(KeyType::Hash).build();
     aws.dynamodb
         .create_table()
         .table_name(name)
@@ -497,45 +427,22 @@ async fn create_table(aws: &Aws, name: &str, key: &str) -> String {
 
 /// URL and ARN.
 async fn create_queue(aws: &Aws, name: &str) -> (String, String) {
-    let create = aws
-        .sqs
-        .create_queue()
-        .queue_name(name)
-        .attributes(QueueAttributeName::VisibilityTimeout, "360");
+    let create = aws.sqs.create_queue().queue_name(name).attributes(QueueAttributeName::VisibilityTimeout, "360");
     let create = create.attributes(QueueAttributeName::MaximumMessageSize, "1048576");
     let url = create.send().await.expect("the queue is made").queue_url.expect("its URL");
-    let ask = aws
-        .sqs
-        .get_queue_attributes()
-        .queue_url(&url)
-        .attribute_names(QueueAttributeName::QueueArn);
+    let ask = aws.sqs.get_queue_attributes().queue_url(&url).attribute_names(QueueAttributeName::QueueArn);
     let answer = ask.send().await.expect("its attributes");
-    let arn = answer
-        .attributes()
-        .and_then(|attributes| attributes.get(&QueueAttributeName::QueueArn))
-        .expect("its ARN");
+    let arn = answer.attributes().and_then(|attributes| attributes.get(&QueueAttributeName::QueueArn)).expect("its ARN");
     (url, arn.clone())
 }
 
 async fn create_bus(aws: &Aws, name: &str, target: &str) -> String {
-    aws.events
-        .create_event_bus()
-        .name(name)
-        .send()
-        .await
-        .expect("the bus is made");
+    aws.events.create_event_bus().name(name).send().await.expect("the bus is made");
     let pattern = json!({"source": ["capillary.events"]}).to_string();
     let rule = aws.events.put_rule().name("all").event_bus_name(name).event_pattern(pattern);
     rule.send().await.expect("the rule is made");
     let target = Target::builder().id("queue").arn(target).build().expect("a target");
-    aws.events
-        .put_targets()
-        .rule("all")
-        .event_bus_name(name)
-        .targets(target)
-        .send()
-        .await
-        .expect("the target is set");
+    aws.events.put_targets().rule("all").event_bus_name(name).targets(target).send().await.expect("the target is set");
     name.to_owned()
 }
 
@@ -546,11 +453,7 @@ async fn create_secret(aws: &Aws, name: &str, value: &Value) -> String {
 
 /// What `DetailType` has to be, as far as the detail itself tells.
 fn detail_type_of(detail: &Value) -> String {
-    detail["type"]
-        .as_str()
-        .and_then(|text| text.strip_prefix("capillary."))
-        .unwrap_or("unknown")
-        .to_owned()
+    detail["type"].as_str().and_then(|text| text.strip_prefix("capillary.")).unwrap_or("unknown").to_owned()
 }
 
 fn changed(mut environment: Vec<(String, String)>, changes: &[(&str, &str)]) -> Vec<(String, String)> {
