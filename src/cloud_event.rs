@@ -85,7 +85,7 @@ pub fn detail(
 ) -> Result<String, TooLarge> {
     let name = event.name().unwrap_or_else(|| UNKNOWN.to_owned());
     let text = RawValue::from_string(event.to_json()).unwrap_or_else(|_| RawValue::NULL.to_owned());
-    let complete = fetched.iter().all(|(_, fetched)| fetched.status == Status::Found);
+    let complete = fetched.iter().all(|(_, fetched)| fetched.status == Status::Found && fetched.survivor_id.is_none());
     let mut envelope = Envelope {
         specversion: "1.0",
         id: &identity.key,
@@ -231,6 +231,7 @@ mod tests {
         assert_eq!((&entities[0]["id"], &entities[0]["status"]), (&json!("1"), &json!("merged")));
         assert_eq!((&entities[1]["id"], &entities[1]["status"]), (&json!("2"), &json!("found")));
         assert_eq!(value["subject"], "customer/1");
+        assert_eq!(value["data"]["enrichment"]["status"], "partial");
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::{
     backoff,
     cloud_event::{self, TooLarge},
     entity::{EntityRef, FetchFailure, Fetched, Status},
-    event::Event,
+    event::{Event, NotAnObject},
     ledger::{Identity, Row, Step, next_step},
     logging::milliseconds,
     message::{DeadLetter, Encoded, Encoding, Reason, TraceHeader, decode},
@@ -34,6 +34,8 @@ use calls::Calls;
 
 /// A message that waited longer is dead-lettered instead of put back: the queue would drop it after 14 days without a word.
 const TOO_OLD_MS: i64 = 12 * 24 * 60 * 60 * 1000;
+/// So is one that came this often: the queue itself would move it after 1000 receives, without a reason.
+const TOO_OFTEN: u32 = 990;
 /// The longest ledger key: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>.
 const MAX_KEY_BYTES: usize = 2048;
 /// How often a ledger row is looked at anew because it changed meanwhile, before the message goes back.
@@ -118,6 +120,28 @@ impl Opened {
     }
 }
 
+/// What SQS knows a message by.
+struct Handle {
+    message_id: String,
+    receipt_handle: String,
+}
+
+impl Handle {
+    fn of(incoming: &Incoming) -> Self {
+        Self { message_id: incoming.message_id.clone(), receipt_handle: incoming.receipt_handle.clone() }
+    }
+}
+
+/// What a message turned out to be.
+enum Opening {
+    /// An event.
+    Event(Box<Opened>),
+    /// None; it is safe in the dead-letter queue.
+    Buried,
+    /// Nothing can be done about it just now.
+    Back,
+}
+
 /// An event whose outgoing form is settled.
 struct Ready {
     position: usize,
@@ -150,6 +174,14 @@ impl From<PortError> for Ending {
     }
 }
 
+/// What DynamoDB calls invalid here is the event's own row.
+fn unstorable(error: PortError) -> Ending {
+    match error {
+        PortError::Invalid { call, cause } => Ending::Failed { reason: Reason::Unstorable, cause: format!("{call}: {cause}") },
+        error => error.into(),
+    }
+}
+
 impl From<FetchFailure> for Ending {
     fn from(failure: FetchFailure) -> Self {
         Self::Back { cause: format!("capillary: {}", failure.cause), retry_after_s: failure.retry_after_s }
@@ -167,93 +199,94 @@ where
 {
     /// Works a batch off within `time_left`; returns the ids of the messages that must come again.
     pub async fn enrich(&self, batch: Vec<Incoming>, time_left: Duration) -> Vec<String> {
-        let mut failed = Vec::new();
+        let prepare_until = tokio::time::Instant::now() + time_left.saturating_sub(KEPT_FOR_PUBLISHING).max(time_left / 2);
         let mut opened = Vec::new();
-        for (incoming, result) in join_all(batch.into_iter().map(|incoming| self.open(incoming))).await {
-            match result {
-                Ok(message) => opened.push(message),
-                Err(safe) => failed.extend((!safe).then_some(incoming)),
+        let mut put_back = Vec::new();
+        for (incoming, opening) in join_all(batch.into_iter().map(async |incoming| self.open(incoming).await)).await {
+            match opening {
+                Opening::Event(message) => opened.push(*message),
+                Opening::Buried => {}
+                Opening::Back => put_back.push((incoming, backoff::delay_s(1, None, &mut fastrand::Rng::new()))),
             }
         }
         let leaders = leaders(&opened);
-        let endings = self.work_off(&opened, &leaders, time_left).await;
-        let mut delays = HashMap::new();
-        for (position, ending) in endings {
-            if let Some(message) = opened.get(position) {
-                delays.insert(position, self.settle(message, ending).await);
-            }
-        }
+        let endings = self.work_off(&opened, &leaders, prepare_until).await;
+        let settled = endings.into_iter().filter_map(|(position, ending)| Some((position, opened.get(position)?, ending)));
+        let settled =
+            join_all(settled.map(async |(position, message, ending)| (position, self.settle(message, ending).await))).await;
+        let delays: HashMap<usize, Option<u32>> = settled.into_iter().collect();
         // Copies of one event share the fate of the first.
-        let mut put_back = Vec::new();
-        for (message, leader) in opened.iter().zip(leaders) {
+        for (message, leader) in opened.into_iter().zip(leaders) {
             if let Some(delay_s) = delays.get(&leader).copied().unwrap_or(Some(0)) {
-                put_back.push((message.incoming.receipt_handle.clone(), delay_s));
-                failed.push(message.incoming.message_id.clone());
+                put_back.push((Handle::of(&message.incoming), delay_s));
             }
         }
-        if !put_back.is_empty()
-            && let Err(error) = self.redelivery.delay(&put_back).await
+        let delays: Vec<(String, u32)> =
+            put_back.iter().map(|(handle, delay_s)| (handle.receipt_handle.clone(), *delay_s)).collect();
+        if !delays.is_empty()
+            && let Err(error) = self.redelivery.delay(&delays).await
         {
             // They come again after the queue's own visibility timeout.
             tracing::warn!(%error, "delays not set");
         }
-        failed
+        put_back.into_iter().map(|(handle, _)| handle.message_id).collect()
     }
 
-    /// Reads a message. What is no event goes to the dead-letter queue: `Err(true)` if it is safe there.
-    async fn open(&self, incoming: Incoming) -> (String, Result<Opened, bool>) {
-        let message_id = incoming.message_id.clone();
+    /// Reads a message. What is no event goes to the dead-letter queue.
+    async fn open(&self, incoming: Incoming) -> (Handle, Opening) {
         let started = Instant::now();
+        let handle = Handle::of(&incoming);
         let received_at_ms = incoming.received_at_ms.or(incoming.sent_at_ms).unwrap_or_else(|| self.clock.now_ms());
-        let decoded = decode(&incoming.body, incoming.content_encoding.as_deref());
-        let problem = match &decoded {
-            Ok(body) => match Event::parse(body) {
-                Ok(event) => {
-                    let mut identity = Identity::of(&event, received_at_ms);
-                    // A key that can be none would make the ledger refuse the whole batch.
-                    if let Some(key) = incoming.key.clone().filter(|key| (1..=MAX_KEY_BYTES).contains(&key.len())) {
-                        identity.key = key;
-                    }
-                    drop(event);
-                    let body = decoded.unwrap_or_default();
-                    return (message_id, Ok(Opened { incoming, body, identity: Mutex::new(identity), started }));
+        let (body, problem) = match decode(&incoming.body, incoming.content_encoding.as_deref()) {
+            Ok(body) => match identify(&incoming, &body, received_at_ms) {
+                Ok(identity) => {
+                    return (
+                        handle,
+                        Opening::Event(Box::new(Opened { incoming, body, identity: Mutex::new(identity), started })),
+                    );
                 }
-                Err(error) => error.to_string(),
+                Err(error) => (Encoded::of(&body), error.to_string()),
             },
-            Err(error) => error.to_string(),
-        };
-        let body = match decoded {
-            Ok(body) => Encoded::of(&body),
-            Err(_) => Encoded { text: incoming.body, encoding: Encoding::Plain },
+            Err(error) => match Encoding::from_attribute(incoming.content_encoding.as_deref()) {
+                Some(encoding) => (Encoded { text: incoming.body, encoding }, error.to_string()),
+                None => {
+                    // Written by a newer receiver: a newer enricher will read it.
+                    tracing::warn!(message_id = handle.message_id, outcome = "put_back", cause = %error, "enrichment");
+                    return (handle, Opening::Back);
+                }
+            },
         };
         let letter = DeadLetter { body, identity: None, received_at_ms, reason: Reason::NotJson, detail: problem };
-        let sent = self.dead_letters.send(&letter).await;
-        let outcome = if sent.is_ok() { "dead_lettered" } else { "put_back" };
+        let opening = if self.dead_letters.send(&letter).await.is_ok() { Opening::Buried } else { Opening::Back };
         tracing::warn!(
-            message_id,
-            outcome,
-            reason = letter.reason.as_str(),
+            message_id = handle.message_id,
+            outcome = if matches!(opening, Opening::Buried) { "dead_lettered" } else { "put_back" },
+            cause = letter.reason.as_str(),
             duration_ms = milliseconds(started.elapsed()),
             "enrichment"
         );
-        (message_id, Err(sent.is_ok()))
+        (handle, opening)
     }
 
     /// Brings the first message of each event as far as it gets.
-    async fn work_off(&self, opened: &[Opened], leaders: &[usize], time_left: Duration) -> BTreeMap<usize, Ending> {
+    async fn work_off(
+        &self,
+        opened: &[Opened],
+        leaders: &[usize],
+        prepare_until: tokio::time::Instant,
+    ) -> BTreeMap<usize, Ending> {
         let led: BTreeSet<usize> = leaders.iter().copied().collect();
         let rows = match self.rows(&led, opened).await {
             Ok(rows) => rows,
             Err(error) => return led.into_iter().map(|position| (position, error.clone().into())).collect(),
         };
         let calls = Calls::new(&self.entities, &self.turnstile);
-        let patience = time_left.saturating_sub(KEPT_FOR_PUBLISHING).max(time_left / 2);
         let mut preparing: FuturesUnordered<_> = led
             .iter()
             .filter_map(|position| {
                 let message = opened.get(*position)?;
                 let row = rows.get(&message.identity().key).cloned();
-                Some(self.prepare_safely(*position, message, row, &calls, patience))
+                Some(self.prepare_safely(*position, message, row, &calls, prepare_until))
             })
             .collect();
         let mut publishing: FuturesUnordered<BoxFuture<'_, Vec<(usize, Ending)>>> = FuturesUnordered::new();
@@ -299,10 +332,10 @@ where
         message: &Opened,
         row: Option<Row>,
         calls: &Calls<'_, E>,
-        patience: Duration,
+        prepare_until: tokio::time::Instant,
     ) -> (usize, Prepared) {
         let work = AssertUnwindSafe(self.prepare(position, message, row, calls)).catch_unwind();
-        let prepared = match tokio::time::timeout(patience, work).await {
+        let prepared = match tokio::time::timeout_at(prepare_until, work).await {
             Ok(Ok(Ok(ready))) => Prepared::Ready(ready),
             Ok(Ok(Err(ending))) => Prepared::Ended(ending),
             Ok(Err(_panic)) => Prepared::Ended(Ending::Failed { reason: Reason::Panic, cause: "panic".to_owned() }),
@@ -325,14 +358,14 @@ where
                     return Ok(Ready { position, detail, stored: true });
                 }
                 Step::AnotherEvent => message.set_identity(identity.beside_another_event()),
-                Step::WorkOut => {
+                Step::WorkOut { is_claimed } => {
                     let fetched = self.fetch_all(&event, calls).await?;
                     let detail = cloud_event::detail(&event, &identity, &fetched, self.limits.max_entry_bytes)
                         .map_err(|TooLarge| Ending::Dead { reason: Reason::TooLargeForBus, cause: TooLarge.to_string() })?;
-                    if fetched.is_empty() && event.is_the_same_in_every_delivery() {
+                    if fetched.is_empty() && is_claimed && event.is_the_same_in_every_delivery() {
                         return Ok(Ready { position, detail, stored: false });
                     }
-                    match self.ledger.store(&identity, &detail, self.clock.now_ms() / 1000).await? {
+                    match self.ledger.store(&identity, &detail, self.clock.now_ms() / 1000).await.map_err(unstorable)? {
                         Written::Yes => {
                             return Ok(Ready { position, detail, stored: true });
                         }
@@ -406,8 +439,8 @@ where
     /// Draws the consequence of an ending and logs it; a delay in seconds for what must come again.
     async fn settle(&self, message: &Opened, ending: Ending) -> Option<u32> {
         let ending = match ending {
-            Ending::Back { .. } if self.is_too_old(&message.incoming) => {
-                Ending::Dead { reason: Reason::TooOld, cause: "waited longer than 12 days".to_owned() }
+            Ending::Back { cause, .. } if self.is_too_old(&message.incoming) => {
+                Ending::Dead { reason: Reason::TooOld, cause: format!("waited too long; last: {cause}") }
             }
             Ending::Failed { reason, cause } if self.attempts(message).await >= self.limits.max_attempts => {
                 Ending::Dead { reason, cause }
@@ -467,12 +500,23 @@ where
     }
 
     fn is_too_old(&self, incoming: &Incoming) -> bool {
-        incoming.sent_at_ms.is_some_and(|sent_at_ms| self.clock.now_ms() - sent_at_ms > TOO_OLD_MS)
+        let waited_ms = incoming.sent_at_ms.map_or(0, |sent_at_ms| self.clock.now_ms() - sent_at_ms);
+        waited_ms > TOO_OLD_MS || incoming.receive_count >= TOO_OFTEN
     }
 
     fn expires_at_s(&self, now_s: i64) -> i64 {
         now_s.saturating_add(i64::try_from(self.limits.event_ttl.as_secs()).unwrap_or(i64::MAX))
     }
+}
+
+/// Whose message it is: by the event in its body, under the key that it bears.
+fn identify(incoming: &Incoming, body: &[u8], received_at_ms: i64) -> Result<Identity, NotAnObject> {
+    let mut identity = Identity::of(&Event::parse(body)?, received_at_ms);
+    // A key that can be none would make the ledger refuse the whole batch.
+    if let Some(key) = incoming.key.as_ref().filter(|key| (1..=MAX_KEY_BYTES).contains(&key.len())) {
+        identity.key.clone_from(key);
+    }
+    Ok(identity)
 }
 
 /// For each message the position of the first one of the same event.

@@ -55,12 +55,13 @@ impl<'a> Event<'a> {
     /// The event's name as sent (`customerUpdated`), if it has one that can be a name: not empty, at most 128 characters, no
     /// control characters.
     pub fn name(&self) -> Option<String> {
-        self.raw_name().filter(|name| name.chars().count() <= MAX_NAME_CHARS && !name.chars().any(char::is_control))
+        self.raw_name().filter(|name| name.chars().count() <= MAX_NAME_CHARS && name.chars().all(is_text))
     }
 
     /// The Capillary org that the event belongs to.
     pub fn org_id(&self) -> Option<i64> {
-        self.members.get("orgId").and_then(|value| integer(value)).filter(|org| *org >= 0)
+        let told = self.members.get("orgId").and_then(|value| integer(value)).filter(|org| *org >= 0);
+        told.or_else(|| org_prefix(&self.text_member("eventType")?)?.parse().ok())
     }
 
     /// `apiRequestId`: the API call that caused the event, if it tells.
@@ -136,12 +137,19 @@ impl<'a> Event<'a> {
     }
 }
 
+/// Whether a character may stand in a name: no control, and none of the two that are no characters, which queues refuse.
+fn is_text(character: char) -> bool {
+    !character.is_control() && !matches!(character, '\u{fffe}' | '\u{ffff}')
+}
+
 /// `150698_customerAdded` is the envelope's way to write `customerAdded`.
 fn without_org_prefix(name: &str) -> &str {
-    match name.split_once('_') {
-        Some((org, rest)) if !org.is_empty() && org.bytes().all(|byte| byte.is_ascii_digit()) => rest,
-        _ => name,
-    }
+    org_prefix(name).and_then(|org| name.get(org.len() + 1..)).unwrap_or(name)
+}
+
+fn org_prefix(name: &str) -> Option<&str> {
+    let (org, _) = name.split_once('_')?;
+    (!org.is_empty() && org.bytes().all(|byte| byte.is_ascii_digit())).then_some(org)
 }
 
 fn text(value: &RawValue) -> Option<String> {
@@ -232,7 +240,7 @@ mod tests {
     #[test]
     fn a_name_that_can_be_no_detail_type_is_no_name() {
         assert_eq!(parse("{\"eventName\":\"CouponIssue\"}").name().as_deref(), Some("CouponIssue"));
-        for name in ["", "a\\nb", &"x".repeat(129)] {
+        for name in ["", "a\\nb", "a\\ufffe", "a\u{ffff}", &"x".repeat(129)] {
             assert_eq!(parse(&format!("{{\"eventName\":\"{name}\"}}")).name(), None);
         }
         assert_eq!(parse("{\"eventName\":7}").name(), None);

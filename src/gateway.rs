@@ -14,7 +14,8 @@ use lambda_http::{
     Body,
     aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayV2httpResponse},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use std::panic::AssertUnwindSafe;
 
 use crate::{
@@ -29,32 +30,59 @@ const PATH: &str = "/events";
 /// The only method.
 const METHOD: &str = "POST";
 
-/// The members of an API Gateway event that count here. All may be missing: whatever is sent gets an answer.
+/// The members of an API Gateway event that count here. Each may be missing or of another kind: whatever is sent gets an answer.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Request {
+    #[serde(deserialize_with = "lenient")]
     http_method: Option<String>,
+    #[serde(deserialize_with = "lenient")]
     path: Option<String>,
+    #[serde(deserialize_with = "lenient")]
     raw_path: Option<String>,
+    #[serde(deserialize_with = "lenient")]
     resource: Option<String>,
-    headers: Option<BTreeMap<String, Option<String>>>,
-    multi_value_headers: Option<BTreeMap<String, Option<Vec<String>>>>,
+    #[serde(deserialize_with = "lenient")]
+    headers: BTreeMap<String, Value>,
+    #[serde(deserialize_with = "lenient")]
+    multi_value_headers: BTreeMap<String, Value>,
+    #[serde(deserialize_with = "lenient")]
     body: Option<String>,
+    #[serde(deserialize_with = "lenient")]
     is_base64_encoded: bool,
+    #[serde(deserialize_with = "lenient")]
     request_context: RequestContext,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct RequestContext {
+    #[serde(deserialize_with = "lenient")]
     stage: Option<String>,
+    #[serde(deserialize_with = "lenient")]
     http: Option<HttpContext>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct HttpContext {
+    #[serde(deserialize_with = "lenient")]
     method: Option<String>,
+}
+
+/// A member of another kind than expected counts as missing; an error would repeat it.
+fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserializer: D) -> Result<T, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).unwrap_or_default())
+}
+
+/// The texts in a header's value: one, or several in a list.
+fn texts(value: Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text],
+        Value::Array(values) => values.into_iter().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
 }
 
 impl Request {
@@ -75,15 +103,14 @@ impl Request {
 
     /// Every value of every header; a header whose name or value can be none is left out.
     fn headers(&mut self) -> HeaderMap {
-        let single = self.headers.take().unwrap_or_default();
-        let multiple = self.multi_value_headers.take().unwrap_or_default();
+        let multiple = std::mem::take(&mut self.multi_value_headers);
+        let mut all = std::mem::take(&mut self.headers);
         // In payload 1.0 `headers` repeats the last value of each header of `multiValueHeaders`.
-        let repeated = |name: &str| multiple.keys().any(|known| known.eq_ignore_ascii_case(name));
-        let single: Vec<_> = single.into_iter().filter(|(name, _)| !repeated(name)).collect();
+        all.retain(|name, _| !multiple.keys().any(|known| known.eq_ignore_ascii_case(name)));
         let all = multiple
             .into_iter()
-            .flat_map(|(name, values)| values.unwrap_or_default().into_iter().map(move |value| (name.clone(), value)))
-            .chain(single.into_iter().filter_map(|(name, value)| Some((name, value?))));
+            .chain(all)
+            .flat_map(|(name, value)| texts(value).into_iter().map(move |value| (name.clone(), value)));
         let mut headers = HeaderMap::new();
         for (name, value) in all {
             if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
@@ -227,6 +254,17 @@ mod tests {
         assert_eq!(request(json!({"httpMethod": "POST"})).method(), "POST");
         assert_eq!(request(json!({"httpMethod": "GET", "requestContext": {"http": {"method": "POST"}}})).method(), "POST");
         assert_eq!(request(json!({})).method(), "");
+    }
+
+    #[test]
+    fn members_of_another_kind_count_as_missing() {
+        let mut odd = request(json!({
+            "path": "/events", "httpMethod": 7, "headers": ["x"], "multiValueHeaders": {"a": "b", "c": [1, "d"]},
+            "body": {"a": 1}, "isBase64Encoded": null, "requestContext": null
+        }));
+        assert!(odd.is_for_events());
+        assert_eq!(odd.method(), "");
+        assert_eq!((odd.headers().len(), odd.body().len()), (2, 0));
     }
 
     #[test]

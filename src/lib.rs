@@ -26,6 +26,7 @@ pub mod aws;
 pub mod backoff;
 pub mod batch;
 pub mod capillary;
+pub mod change;
 pub mod clock;
 pub mod cloud_event;
 pub mod config;

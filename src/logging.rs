@@ -13,7 +13,7 @@ use tracing_subscriber::{
 pub fn start() {
     let level = ["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"]
         .iter()
-        .find_map(|name| std::env::var(name).ok()?.trim().parse().ok())
+        .find_map(|name| level(&std::env::var(name).ok()?))
         .unwrap_or(LevelFilter::INFO);
     let lines = tracing_subscriber::fmt::layer()
         .json()
@@ -26,6 +26,14 @@ pub fn start() {
         let place = panic.location().map(ToString::to_string);
         tracing::error!(place, "panic");
     }));
+}
+
+/// A level by its name; Lambda's FATAL is no level of `tracing`.
+fn level(name: &str) -> Option<LevelFilter> {
+    match name.trim() {
+        fatal if fatal.eq_ignore_ascii_case("fatal") => Some(LevelFilter::ERROR),
+        name => name.parse().ok(),
+    }
 }
 
 /// Whole milliseconds.

@@ -17,8 +17,8 @@ pub const FORMAT_VERSION: i64 = 1;
 
 /// Bodies over this are compressed: SQS bills by 64 KiB.
 const COMPRESSED_FROM_BYTES: usize = 256 * 1024;
-/// No message of ours unpacks to more: the gateway takes 10 MB at most.
-const MAX_UNPACKED_BYTES: u64 = 16 * 1024 * 1024;
+/// The largest body that is taken in, so that no message unpacks to more. The gateway takes 10 MB at most.
+pub const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 /// An upper bound for what the attributes add, names and types included.
 const ATTRIBUTES_BYTES: usize = 2 * 1024;
 
@@ -34,6 +34,11 @@ pub enum Encoding {
 }
 
 impl Encoding {
+    /// From the value of the attribute `contentEncoding`.
+    pub fn from_attribute(value: Option<&str>) -> Option<Self> {
+        [Self::Plain, Self::Base64, Self::GzipBase64].into_iter().find(|encoding| encoding.as_str() == value)
+    }
+
     /// The value of the attribute `contentEncoding`; a plain body has none.
     pub const fn as_str(self) -> Option<&'static str> {
         match self {
@@ -62,12 +67,14 @@ impl Encoded {
             }
             _ => Self { text: BASE64_STANDARD.encode(bytes), encoding: Encoding::Base64 },
         };
-        if bytes.len() <= COMPRESSED_FROM_BYTES {
+        let is_large = bytes.len() > COMPRESSED_FROM_BYTES;
+        // SQS takes no empty body, and nothing at all has a length when compressed.
+        if !is_large && !bytes.is_empty() {
             return straight;
         }
         let compressed = Self { text: BASE64_STANDARD.encode(gzip(bytes)), encoding: Encoding::GzipBase64 };
         // Bytes that don't compress only grow in base64.
-        if compressed.text.len() < straight.text.len() { compressed } else { straight }
+        if bytes.is_empty() || compressed.text.len() < straight.text.len() { compressed } else { straight }
     }
 
     /// Whether SQS takes it, with its attributes.
@@ -93,11 +100,11 @@ pub enum DecodeError {
 /// The encoding is unknown, or the body does not have it.
 pub fn decode(text: &str, content_encoding: Option<&str>) -> Result<Vec<u8>, DecodeError> {
     let base64 = || BASE64_STANDARD.decode(text).map_err(|_| DecodeError::Damaged);
-    match content_encoding {
-        None => Ok(text.as_bytes().to_vec()),
-        Some("base64") => base64(),
-        Some("gzip+base64") => gunzip(&base64()?),
-        Some(_) => Err(DecodeError::UnknownEncoding),
+    match Encoding::from_attribute(content_encoding) {
+        Some(Encoding::Plain) => Ok(text.as_bytes().to_vec()),
+        Some(Encoding::Base64) => base64(),
+        Some(Encoding::GzipBase64) => gunzip(&base64()?),
+        None => Err(DecodeError::UnknownEncoding),
     }
 }
 
@@ -114,11 +121,12 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap_or_default()
 }
 
-/// What [`gzip`] was given.
+/// What [`gzip`] was given; what is larger than any body that was taken in is not ours.
 pub(crate) fn gunzip(bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
     let mut unpacked = Vec::new();
-    GzDecoder::new(bytes).take(MAX_UNPACKED_BYTES).read_to_end(&mut unpacked).map_err(|_| DecodeError::Damaged)?;
-    Ok(unpacked)
+    let limit = u64::try_from(MAX_BODY_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    GzDecoder::new(bytes).take(limit).read_to_end(&mut unpacked).map_err(|_| DecodeError::Damaged)?;
+    if unpacked.len() > MAX_BODY_BYTES { Err(DecodeError::Damaged) } else { Ok(unpacked) }
 }
 
 /// What goes into the events queue.
@@ -212,7 +220,8 @@ mod tests {
 
     #[test]
     fn what_sqs_would_refuse_or_replace_is_wrapped() {
-        for body in ["", "{\"a\":\"\u{fffe}\"}", "{\"a\":\"\u{ffff}\"}", "\u{1}", "\u{b}{}"] {
+        assert_eq!(Encoded::of(b"").encoding, Encoding::GzipBase64);
+        for body in ["{\"a\":\"\u{fffe}\"}", "{\"a\":\"\u{ffff}\"}", "\u{1}", "\u{b}{}"] {
             assert_eq!(Encoded::of(body.as_bytes()).encoding, Encoding::Base64, "{body:?}");
         }
         assert_eq!(Encoded::of(b"\xff\xfe").encoding, Encoding::Base64);
@@ -235,6 +244,8 @@ mod tests {
         assert_eq!(decode("x", Some("br")), Err(DecodeError::UnknownEncoding));
         assert_eq!(decode("*", Some("base64")), Err(DecodeError::Damaged));
         assert_eq!(decode("AAAA", Some("gzip+base64")), Err(DecodeError::Damaged));
+        let bomb = BASE64_STANDARD.encode(gzip(&vec![b' '; MAX_BODY_BYTES + 1]));
+        assert_eq!(decode(&bomb, Some("gzip+base64")), Err(DecodeError::Damaged), "never a part of the bytes");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::{
     disposition::Disposition,
     event::{Event, hex},
     ledger::{Claim, Identity, Refusal, judge_refusal},
-    message::{DeadLetter, Encoded, KEPT_OF_OVERSIZED_BYTES, Message, Reason, TraceHeader},
+    message::{DeadLetter, Encoded, KEPT_OF_OVERSIZED_BYTES, MAX_BODY_BYTES, Message, Reason, TraceHeader},
     ports::{Claimed, Claims, Clock, DeadLetterQueue, EventsQueue, PortError, SecretStore},
 };
 
@@ -96,7 +96,7 @@ impl<C: Claims, Q: EventsQueue, D: DeadLetterQueue, S: SecretStore, K: Clock + C
         };
         let told = identity.insert(Identity::of(&event, now_ms));
         let body = Encoded::of(&delivery.body);
-        if !body.fits() {
+        if delivery.body.len() > MAX_BODY_BYTES || !body.fits() {
             return self.bury_oversized(&delivery.body, Some(told.clone()), now_ms).await;
         }
         match self.claim_and_send(told, &body, delivery.trace, now_ms).await {
@@ -143,7 +143,10 @@ impl<C: Claims, Q: EventsQueue, D: DeadLetterQueue, S: SecretStore, K: Clock + C
                     self.queue.send(&Message { body: body.clone(), identity: claim.identity, trace }).await?;
                     return Ok(Disposition::Accepted { key: identity.key.clone() });
                 }
-                Refusal::AnotherEvent => *identity = identity.clone().beside_another_event(),
+                Refusal::AnotherEvent => {
+                    *identity = identity.clone().beside_another_event();
+                    tracing::warn!(event_id = identity.key, outcome = "id_collision", "another event bears this id");
+                }
                 Refusal::Duplicate => {
                     return Ok(Disposition::Duplicate { key: identity.key.clone() });
                 }
@@ -174,7 +177,12 @@ impl<C: Claims, Q: EventsQueue, D: DeadLetterQueue, S: SecretStore, K: Clock + C
     }
 
     async fn send_to_dead_letters(&self, letter: DeadLetter, disposition: Disposition) -> Disposition {
-        match self.dead_letters.send(&letter).await {
+        let mut sent = self.dead_letters.send(&letter).await;
+        if matches!(sent, Err(PortError::Invalid { .. })) && letter.identity.is_some() {
+            // What the event says of itself may be what is invalid; its bytes are what must be kept.
+            sent = self.dead_letters.send(&DeadLetter { identity: None, ..letter }).await;
+        }
+        match sent {
             Ok(()) => disposition,
             Err(error) => {
                 tracing::error!(error = %error, "the dead-letter queue does not take a message");

@@ -83,11 +83,7 @@ impl EventsTable {
 
 impl Claims for EventsTable {
     async fn claim(&self, claim: &Claim) -> Result<Claimed, PortError> {
-        let mut item = identity_item(&claim.identity);
-        item.insert("status".to_owned(), text(Status::Received.as_str()));
-        item.insert("claimId".to_owned(), text(&claim.claim_id));
-        item.insert("leaseUntil".to_owned(), number(claim.lease_until_ms()));
-        item.insert("expiresAt".to_owned(), number(claim.expires_at_s));
+        let item = claim_item(claim);
         let answer = self
             .client
             .put_item()
@@ -282,6 +278,15 @@ fn written<T>(answer: Result<T, SdkError<UpdateItemError>>) -> Result<Written, P
     }
 }
 
+fn claim_item(claim: &Claim) -> Item {
+    let mut item = identity_item(&claim.identity);
+    item.insert("status".to_owned(), text(Status::Received.as_str()));
+    item.insert("claimId".to_owned(), text(&claim.claim_id));
+    item.insert("leaseUntil".to_owned(), number(claim.lease_until_ms()));
+    item.insert("expiresAt".to_owned(), number(claim.expires_at_s));
+    item
+}
+
 fn identity_item(identity: &Identity) -> Item {
     let mut item = Item::from([
         ("eventId".to_owned(), text(&identity.key)),
@@ -322,4 +327,28 @@ fn text(value: &str) -> AttributeValue {
 
 fn number(value: i64) -> AttributeValue {
     AttributeValue::N(value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Event;
+
+    #[test]
+    fn the_largest_claim_is_one_write_unit() {
+        let (id, text) = ("i".repeat(256), "x".repeat(128));
+        let body = format!(
+            r#"{{"eventId":"{id}","eventName":"{text}","apiRequestId":"{text}","refId":"{text}","orgId":9007199254740991}}"#
+        );
+        let identity = Identity::of(&Event::parse(body.as_bytes()).unwrap(), i64::MAX).beside_another_event();
+        let claim =
+            Claim { identity, claim_id: uuid::Uuid::new_v4().simple().to_string(), now_ms: i64::MAX / 2, expires_at_s: i64::MAX };
+        let item = claim_item(&claim);
+        assert_eq!(item.len(), 12);
+        // Names and texts count by their bytes, a number by half its digits and one more.
+        let bytes = |(name, value): (&String, &AttributeValue)| {
+            name.len() + value.as_s().map_or_else(|_| value.as_n().unwrap().len() / 2 + 2, String::len)
+        };
+        assert!(item.iter().map(bytes).sum::<usize>() < 1024);
+    }
 }

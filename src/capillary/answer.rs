@@ -7,15 +7,15 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 
-use crate::entity::{FetchFailure, Kind, Scope, Status};
+use crate::entity::{EntityRef, FetchFailure, Kind, Scope, Status};
 
 /// What an answer means.
 #[derive(Debug)]
 pub enum Answer {
-    /// The entity, with the id that it bears.
+    /// The entity.
     Found {
-        /// The id in the answer.
-        id: String,
+        /// The id in the answer, where it is another customer's: the one into whom the customer asked for was merged.
+        survivor_id: Option<String>,
         /// The entity as answered.
         body: Box<RawValue>,
     },
@@ -37,6 +37,10 @@ const TRANSACTION_NOT_FOUND: [Code; 6] = [602, 603, 607, 620, 667, 668];
 const DELETED: Code = 8109;
 /// The customer is merged into another one.
 const MERGED: Code = 8069;
+/// The answer is the customer into whom the one asked for was merged.
+const SURVIVOR: Code = 91009;
+/// Stands for an error whose code can't be read.
+const UNREADABLE: Code = 0;
 /// The credentials' access group lacks the resource.
 const NOT_AUTHORIZED: Code = 4000;
 /// This entity is busy: several actions on one customer at once; a ledger that is not complete yet.
@@ -45,7 +49,7 @@ const BUSY: [Code; 2] = [521, 11002];
 const MISCONFIGURED: [Code; 6] = [8003, 8011, 8012, 8016, 8045, 8091];
 
 /// Judges an answer to a call for one entity.
-pub fn judge(kind: Kind, status: StatusCode, headers: &HeaderMap, body: &[u8], now_ms: i64) -> Answer {
+pub fn judge(asked: &EntityRef, status: StatusCode, headers: &HeaderMap, body: &[u8], now_ms: i64) -> Answer {
     let later = |scope, cause: &str| {
         Answer::Later(FetchFailure { scope, retry_after_s: retry_after_s(headers, now_ms), cause: cause.to_owned() })
     };
@@ -62,6 +66,8 @@ pub fn judge(kind: Kind, status: StatusCode, headers: &HeaderMap, body: &[u8], n
             (403, _) => Answer::Final(Status::Forbidden),
             // An id that can be none is answered so (facts 4.5).
             (400, true) => Answer::Final(Status::NotFound),
+            // Cut in the middle.
+            _ if body.trim_ascii_start().starts_with(b"{") => later(Scope::Entity, "torn answer"),
             // No path of ours is unknown to the right host, and HTML comes from something before it.
             _ => later(Scope::Api, if body.is_empty() { "empty answer" } else { "unreadable answer" }),
         };
@@ -87,21 +93,30 @@ pub fn judge(kind: Kind, status: StatusCode, headers: &HeaderMap, body: &[u8], n
     if read.codes().any(|code| code == MERGED) {
         return Answer::Final(Status::Merged);
     }
-    let not_found: &[Code] = match kind {
+    let not_found: &[Code] = match asked.kind {
         Kind::Customer => &CUSTOMER_NOT_FOUND,
         Kind::Transaction => &TRANSACTION_NOT_FOUND,
     };
     if read.errors.iter().any(|code| not_found.contains(code)) {
         return Answer::Final(Status::NotFound);
     }
-    if status.is_success() && read.errors.is_empty() {
-        return match read.entity {
-            Some((id, body)) => Answer::Found { id, body },
-            None => later(Scope::Api, "answer without entity"),
-        };
+    if read.errors.contains(&UNREADABLE) {
+        return later(Scope::Entity, "an error without a code");
     }
-    // A code that no page names: the request is understood and refused, so asking again gives the same.
-    if read.errors.is_empty() { later(Scope::Api, &http.to_string()) } else { Answer::Final(Status::NotFound) }
+    if !read.errors.is_empty() {
+        // A code that no page names: the request is understood and refused, so asking again gives the same.
+        return Answer::Final(Status::NotFound);
+    }
+    if !status.is_success() {
+        return later(Scope::Api, &http.to_string());
+    }
+    let is_survivor = asked.kind == Kind::Customer && read.warnings.contains(&SURVIVOR);
+    match read.entity {
+        Some((id, body)) if id == asked.id => Answer::Found { survivor_id: None, body },
+        Some((id, body)) if is_survivor && id != "0" => Answer::Found { survivor_id: Some(id), body },
+        Some(_) => later(Scope::Entity, "the answer is about another entity"),
+        None => later(Scope::Entity, "answer without entity"),
+    }
 }
 
 /// `Retry-After` in seconds from now, given as seconds or as a date (RFC 9110 section 10.2.3).
@@ -152,19 +167,26 @@ fn with_id(text: &str) -> Option<(String, Box<RawValue>)> {
     digits.then(|| Some((id.to_owned(), RawValue::from_string(text.to_owned()).ok()?))).flatten()
 }
 
-/// The codes of `errors` or `warnings`, which may be null; one that can't be read counts as 0.
+/// The codes of `errors` or `warnings`: a list, one alone, or null.
 fn codes(list: Option<&RawValue>) -> Vec<Code> {
+    let Some(text) = list.map(RawValue::get).filter(|text| *text != "null") else { return Vec::new() };
+    let entries = serde_json::from_str::<Vec<&RawValue>>(text).unwrap_or_else(|_| list.into_iter().collect());
+    entries.into_iter().map(|entry| code(entry).unwrap_or(UNREADABLE)).collect()
+}
+
+fn code(entry: &RawValue) -> Option<Code> {
     #[derive(Deserialize)]
     struct Entry<'a> {
         #[serde(borrow)]
-        code: Option<&'a RawValue>,
+        code: &'a RawValue,
     }
-    let entries: Option<Vec<Entry<'_>>> = list.and_then(|list| serde_json::from_str(list.get()).ok());
-    entries
-        .unwrap_or_default()
-        .iter()
-        .map(|entry| entry.code.and_then(|code| code.get().trim_matches('"').parse().ok()).unwrap_or_default())
-        .collect()
+    let entry: Entry<'_> = serde_json::from_str(entry.get()).ok()?;
+    number(entry.code)
+}
+
+/// A code as a number, an integral float, or the text of one.
+fn number(code: &RawValue) -> Option<Code> {
+    code.get().trim_matches('"').trim_end_matches(".0").parse().ok()
 }
 
 /// v1.1 carries the request's status in the body: `{"response": {"status": {"success": "false", "code": 401}}}`.
@@ -180,7 +202,7 @@ fn v1_1_code(response: Option<&RawValue>) -> Option<Code> {
         code: &'a RawValue,
     }
     let response: Response<'_> = serde_json::from_str(response?.get()).ok()?;
-    response.status.code.get().trim_matches('"').parse().ok().filter(|code| *code != 200)
+    number(response.status.code).filter(|code| *code != 200)
 }
 
 #[cfg(test)]
@@ -188,7 +210,8 @@ mod tests {
     use super::*;
 
     fn of(kind: Kind, status: u16, body: &str) -> Answer {
-        judge(kind, StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes(), 0)
+        let asked = EntityRef { kind, id: "43865".to_owned(), types: &[] };
+        judge(&asked, StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes(), 0)
     }
 
     fn errors(code: &str) -> String {
@@ -202,16 +225,41 @@ mod tests {
             r#"{"entity":{"id":43865},"warnings":[],"errors":[]}"#,
             r#"{"data":{"id":"43865"},"errors":null}"#,
         ] {
-            assert!(matches!(of(Kind::Customer, 200, body), Answer::Found { id, .. } if id == "43865"), "{body}");
+            assert!(matches!(of(Kind::Customer, 200, body), Answer::Found { survivor_id: None, .. }), "{body}");
         }
     }
 
     #[test]
     fn numbers_of_an_entity_keep_their_text() {
-        let Answer::Found { body, .. } = of(Kind::Customer, 200, r#" {"id":9007199254740993, "p":1.10, "q":1E2}"#) else {
+        let Answer::Found { body, .. } = of(Kind::Customer, 200, r#" {"id":43865.0, "p":1.10, "q":1E2}"#) else {
             panic!("not found")
         };
-        assert_eq!(body.get(), r#"{"id":9007199254740993, "p":1.10, "q":1E2}"#);
+        assert_eq!(body.get(), r#"{"id":43865.0, "p":1.10, "q":1E2}"#);
+    }
+
+    #[test]
+    fn another_customers_answer_is_the_survivors_only_if_it_says_so() {
+        let merged = r#"{"id":7,"warnings":[{"code":91009,"message":"m"}]}"#;
+        assert!(matches!(of(Kind::Customer, 200, merged), Answer::Found { survivor_id: Some(id), .. } if id == "7"));
+        for (kind, body) in [
+            (Kind::Customer, r#"{"id":7,"warnings":[]}"#),
+            (Kind::Customer, r#"{"id":0,"warnings":[{"code":91009}]}"#),
+            (Kind::Transaction, merged),
+        ] {
+            assert!(matches!(of(kind, 200, body), Answer::Later(failure) if failure.scope == Scope::Entity), "{body}");
+        }
+    }
+
+    #[test]
+    fn an_error_that_cannot_be_read_says_nothing_of_the_entity() {
+        for errors in
+            [r#"[{"message":"Internal Server Error"}]"#, r#"["boom"]"#, r#"{"message":"m"}"#, r#""boom""#, r#"[{"code":"x"}]"#]
+        {
+            let body = format!(r#"{{"id":43865,"errors":{errors}}}"#);
+            assert!(matches!(of(Kind::Customer, 200, &body), Answer::Later(failure) if failure.scope == Scope::Entity), "{body}");
+        }
+        assert!(matches!(of(Kind::Customer, 200, r#"{"errors":{"code":8015}}"#), Answer::Final(Status::NotFound)));
+        assert!(matches!(of(Kind::Customer, 200, &errors("8015.0")), Answer::Final(Status::NotFound)));
     }
 
     #[test]
@@ -250,15 +298,15 @@ mod tests {
             (404, "<html>"),
             (200, ""),
             (200, "<html></html>"),
-            (200, "{}"),
-            (200, r#"{"id":1,"prof"#),
             (200, "null"),
-            (200, r#"{"entity":null}"#),
         ] {
             assert!(api(&of(Kind::Customer, http, body)), "{http} {body}");
         }
         for code in ["4001", "500", "429", "8016"] {
             assert!(api(&of(Kind::Customer, 200, &errors(code))), "{code}");
+        }
+        for body in ["{}", r#"{"id":1,"prof"#, r#"{"entity":null}"#, r#"{"entity":null,"errors":[]}"#] {
+            assert!(entity(&of(Kind::Customer, 200, body)), "{body}");
         }
         assert!(entity(&of(Kind::Customer, 521, "")));
         assert!(entity(&of(Kind::Customer, 200, &errors("521"))));

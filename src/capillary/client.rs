@@ -16,13 +16,15 @@ use crate::{
     config::CapillaryConfig,
     entity::{EntityRef, FetchFailure, Fetched, Kind, Scope, Status, TransactionType},
     ports::{Clock, Entities, SecretStore},
-    secret::CachedSecret,
+    secret::{CachedSecret, Reread},
 };
 
 /// For a connection to be there.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 /// For a whole answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// The largest answer that is read.
+const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
 /// Not `Authorization`, and no `Bearer` before it (facts 4.2).
 const TOKEN_HEADER: &str = "x-cap-api-oauth-token";
 
@@ -60,7 +62,7 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
         }
     }
 
-    async fn ask(&self, credentials: &Credentials, kind: Kind, url: &Url) -> Result<Answer, FetchFailure> {
+    async fn ask(&self, credentials: &Credentials, entity: &EntityRef, url: &Url) -> Result<Answer, FetchFailure> {
         let mut rejected = None;
         loop {
             let request = self.request(Method::GET, url)?;
@@ -72,7 +74,7 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
                 }
             };
             let reply = self.send(request).await?;
-            let answer = judge(kind, reply.status, &reply.headers, &reply.body, self.clock.now_ms());
+            let answer = judge(entity, reply.status, &reply.headers, &reply.body, self.clock.now_ms());
             match (answer, token) {
                 (Answer::Unauthorized, Some(token)) if rejected.is_none() => rejected = Some(token),
                 (Answer::Unauthorized, _) => return Err(self.refused("401").await),
@@ -133,9 +135,15 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
                 "torn answer"
             })
         };
-        let response = request.send().await.map_err(failure)?;
+        let mut response = request.send().await.map_err(failure)?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = response.bytes().await.map_err(failure)?.to_vec();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(failure)? {
+            body.extend_from_slice(&chunk);
+            if body.len() > MAX_ANSWER_BYTES {
+                return Err(FetchFailure { scope: Scope::Entity, retry_after_s: None, cause: "answer too large".to_owned() });
+            }
+        }
         Ok(Reply { status, headers, body })
     }
 
@@ -167,7 +175,15 @@ impl<S: SecretStore, K: Clock + Clone> Entities for CapillaryClient<S, K> {
     async fn fetch(&self, org_id: Option<i64>, entity: &EntityRef) -> Result<Fetched, FetchFailure> {
         let book = self.secret.current().await.ok_or_else(|| api_failure("no credentials: fill the secret"))?;
         let fetched = |status, survivor_id, body| Fetched { status, survivor_id, body, fetched_at_ms: self.clock.now_ms() };
-        let Some(credentials) = book.for_org(org_id) else {
+        let credentials = match book.for_org(org_id) {
+            Some(credentials) => Some(credentials),
+            // They may have been added since the secret was read.
+            None => match self.secret.reread().await {
+                Reread::Current(book) => book.for_org(org_id),
+                Reread::Unknown => return Err(api_failure("credentials can't be read")),
+            },
+        };
+        let Some(credentials) = credentials else {
             return Ok(fetched(Status::Forbidden, None, None));
         };
         let mut types: Vec<Option<TransactionType>> = entity.types.iter().copied().map(Some).collect();
@@ -177,10 +193,8 @@ impl<S: SecretStore, K: Clock + Clone> Entities for CapillaryClient<S, K> {
         let mut outcome = Status::NotFound;
         for transaction_type in types {
             let url = self.entity_url(entity, transaction_type)?;
-            match self.ask(&credentials, entity.kind, &url).await? {
-                Answer::Found { id, body } => {
-                    return Ok(fetched(Status::Found, Some(id).filter(|id| *id != entity.id), Some(body)));
-                }
+            match self.ask(&credentials, entity, &url).await? {
+                Answer::Found { survivor_id, body } => return Ok(fetched(Status::Found, survivor_id, Some(body))),
                 Answer::Final(Status::NotFound) => {}
                 Answer::Final(status) => {
                     outcome = status;

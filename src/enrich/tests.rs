@@ -85,7 +85,12 @@ impl Ledger for World {
             detail: Some(detail.to_owned()),
             ..Row::default()
         };
-        self.state().rows.insert(identity.key.clone(), row);
+        let mut state = self.state();
+        let known = state.rows.get(&identity.key);
+        if known.is_some_and(|known| known.detail.is_some() || known.status == Some(RowStatus::Published)) {
+            return Ok(Written::Refused);
+        }
+        state.rows.insert(identity.key.clone(), row);
         Ok(Written::Yes)
     }
 
@@ -299,6 +304,36 @@ async fn two_events_that_bear_one_id_are_both_published() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn two_events_that_bear_one_id_are_both_published_though_the_ledger_knows_neither_and_they_come_together() {
+    let world = World::default();
+    let message = |name: &str| {
+        let body = format!(r#"{{"eventId":"e1","eventName":"{name}","orgId":1,"createdAt":5}}"#);
+        Incoming { body, ..about(0) }
+    };
+    assert!(world.enricher().enrich(vec![message("promotionCreated"), message("promotionUpdated")], MINUTE).await.is_empty());
+    let ids = world.published_ids();
+    assert_eq!((ids.len(), ids[0] == ids[1]), (2, false), "{ids:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_newer_receiver_wrote_waits_for_a_newer_enricher() {
+    let world = World::default();
+    let message = Incoming { content_encoding: Some("zstd+base64".to_owned()), ..about(1) };
+    assert_eq!(world.enricher().enrich(vec![message], MINUTE).await.len(), 1);
+    let state = world.state();
+    assert_eq!((state.dead.len(), state.delays.len()), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_queue_would_soon_move_by_itself_is_dead_lettered_with_a_reason() {
+    let world = World::default();
+    world.state().api_down = true;
+    let often = Incoming { receive_count: 990, ..about(1) };
+    assert!(world.enricher().enrich(vec![often], MINUTE).await.is_empty());
+    assert_eq!(world.state().dead[0].reason, Reason::TooOld);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_waited_twelve_days_is_dead_lettered_only_if_it_would_have_to_wait_on() {
     let world = World::default();
     let old = |customer| Incoming { sent_at_ms: Some(NOW_MS - 12 * DAY_MS - 1), ..about(customer) };
@@ -316,6 +351,9 @@ async fn what_waited_twelve_days_is_dead_lettered_only_if_it_would_have_to_wait_
 #[tokio::test(start_paused = true)]
 async fn copies_that_differ_in_their_delivery_are_published_alike_though_nothing_was_marked_between() {
     let world = World::default();
+    let claimed = Event::parse(br#"{"eventId":"e3","eventName":"promotionCreated","orgId":1}"#).unwrap().fingerprint();
+    let claimed = Row { status: Some(RowStatus::Received), fingerprint: Some(claimed.as_str().to_owned()), ..Row::default() };
+    world.state().rows.insert("e3".to_owned(), claimed);
     world.state().marks_fail = true;
     let enricher = world.enricher();
     for (received_at_ms, body) in [
@@ -340,7 +378,7 @@ async fn copies_that_differ_in_their_delivery_are_published_alike_though_nothing
     for copies in state.published.chunks(2) {
         assert_eq!(copies[0], copies[1]);
     }
-    assert!(!state.rows.contains_key("e3"), "what is alike by itself is not stored");
+    assert_eq!(state.rows["e3"].detail, None, "what is claimed and alike by itself is not stored");
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use super::shape::{Members, members};
 
 /// Members that say something of the delivery, not of the event; they may differ from one resending to the next.
 pub(super) const DELIVERY_MEMBERS: [&str; 4] = ["timeStamp", "consumerGroupId", "actionType", "traceAttributes"];
-/// In an envelope the name stands twice; without this one, flat and enveloped copies of an event have one hash.
+/// In an envelope the name may stand twice; without this one, flat and enveloped copies of an event have one hash.
 const ENVELOPE_MEMBER: &str = "eventType";
 /// Each level is read once more than the one around it, so depth has a bound.
 const MAX_DEPTH: usize = 64;
@@ -35,7 +35,8 @@ impl Fingerprint {
 /// space, numbers as received, the last of duplicate keys.
 pub(super) fn content_hash(members: &Members<'_>, enveloped: bool) -> String {
     let mut counted = members.clone();
-    let of_the_delivery = |name: &str| DELIVERY_MEMBERS.contains(&name) || (enveloped && name == ENVELOPE_MEMBER);
+    let named_twice = enveloped && members.contains_key("eventName");
+    let of_the_delivery = |name: &str| DELIVERY_MEMBERS.contains(&name) || (named_twice && name == ENVELOPE_MEMBER);
     counted.retain(|name, _| !of_the_delivery(name));
     let mut canonical = String::new();
     write_object(&counted, 0, &mut canonical);

@@ -153,6 +153,8 @@ mod tests {
     fn the_envelopes_type_names_the_event_only_where_nothing_else_does() {
         let name = |body: &str| told(body).1.unwrap();
         assert_eq!(name(r#"{"eventId":"e","eventType":"150698_customerAdded","attributes":{"data":{}}}"#), "customerAdded");
+        assert_eq!(told(r#"{"eventId":"e","eventType":"150698_x","attributes":{"data":{}}}"#).2, Some(150_698));
+        assert_eq!(told(r#"{"eventId":"e","eventType":"150698_x","attributes":{"orgId":7,"data":{}}}"#).2, Some(7));
         assert_eq!(name(r#"{"eventId":"e","eventType":"PP_EXPIRY_JOB","attributes":{"data":{}}}"#), "PP_EXPIRY_JOB");
         assert_eq!(name(r#"{"eventId":"e","eventType":"1_a","attributes":{"eventName":"1_b","data":{}}}"#), "1_b");
     }

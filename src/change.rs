@@ -1,0 +1,373 @@
+//! What changed between two states of an entity: a pure function over two JSON values.
+//!
+//! Changes are told as RFC 6902 operations with the value before and after. Order is no change: members of objects have none,
+//! and objects in arrays are matched by what identifies them, not by their place.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// One difference.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Change {
+    /// What happened there.
+    pub op: Op,
+    /// Where, as a JSON Pointer (RFC 6901). An index is that of the state before; for an addition the last one is that of the state after.
+    pub path: String,
+    /// The value before; none for an addition. `null` is a value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<Value>,
+    /// The value after; none for a removal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<Value>,
+}
+
+/// The operations of RFC 6902 that occur here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Op {
+    /// Something is there that was not.
+    Add,
+    /// Something is gone.
+    Remove,
+    /// Something is another.
+    Replace,
+}
+
+/// Members by which an object in an array is known, best first: those of customers' profiles, identifiers and channels, of line items,
+/// payment modes, cards, custom fields.
+const IDENTITIES: [&[&str]; 9] = [
+    &["id"],
+    &["source", "accountId"],
+    &["type", "value"],
+    &["channel", "sourceName"],
+    &["key"],
+    &["fieldName"],
+    &["name"],
+    &["code"],
+    &["type"],
+];
+
+/// Fields that change by themselves: they are kept in a state, but are no change.
+#[derive(Debug, Clone, Default)]
+pub struct Volatile(Vec<Vec<String>>);
+
+impl Volatile {
+    /// From names separated by commas. A name stands for a member anywhere (`autoUpdateTime`), or below another one
+    /// (`attribution/modifiedDate`).
+    pub fn parse(names: &str) -> Self {
+        let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
+        Self(names.map(|name| name.split('/').map(str::to_owned).collect()).collect())
+    }
+
+    fn holds(&self, path: &[Token<'_>], name: &str) -> bool {
+        self.0.iter().any(|pattern| {
+            let mut members = path.iter().rev().filter_map(Token::member);
+            pattern
+                .iter()
+                .rev()
+                .enumerate()
+                .all(|(depth, wanted)| if depth == 0 { wanted == name } else { members.next() == Some(wanted) })
+        })
+    }
+}
+
+/// A step of a path.
+#[derive(Debug, Clone, Copy)]
+enum Token<'a> {
+    Member(&'a str),
+    Index(usize),
+}
+
+impl<'a> Token<'a> {
+    fn member(&self) -> Option<&'a str> {
+        match self {
+            Self::Member(name) => Some(name),
+            Self::Index(_) => None,
+        }
+    }
+}
+
+/// What must be done to `before` to get `after`. Applied in their order, the operations are valid: within an array first what
+/// changes in place, then removals from the end, then additions.
+pub fn changes(before: &Value, after: &Value, volatile: &Volatile) -> Vec<Change> {
+    let mut comparison = Comparison { volatile, path: Vec::new(), found: Vec::new() };
+    comparison.values(before, after);
+    comparison.found
+}
+
+struct Comparison<'a> {
+    volatile: &'a Volatile,
+    path: Vec<Token<'a>>,
+    found: Vec<Change>,
+}
+
+impl<'a> Comparison<'a> {
+    fn values(&mut self, before: &'a Value, after: &'a Value) {
+        match (before, after) {
+            (Value::Object(before), Value::Object(after)) => {
+                for (name, old) in before {
+                    match after.get(name) {
+                        Some(new) => self.member(name, |comparison| comparison.values(old, new)),
+                        None => self.member(name, |comparison| comparison.push(Op::Remove, Some(old), None)),
+                    }
+                }
+                for (name, new) in after.iter().filter(|(name, _)| !before.contains_key(*name)) {
+                    self.member(name, |comparison| comparison.push(Op::Add, None, Some(new)));
+                }
+            }
+            (Value::Array(before), Value::Array(after)) => self.arrays(before, after),
+            (before, after) if same_scalar(before, after) => {}
+            (before, after) => self.push(Op::Replace, Some(before), Some(after)),
+        }
+    }
+
+    fn arrays(&mut self, before: &'a [Value], after: &'a [Value]) {
+        let pairs = pairs(before, after);
+        for (old, new) in &pairs {
+            if let (Some(old_value), Some(new_value)) = (before.get(*old), after.get(*new)) {
+                self.element(*old, |comparison| comparison.values(old_value, new_value));
+            }
+        }
+        let (kept, told): (Vec<usize>, Vec<usize>) = pairs.into_iter().unzip();
+        for (index, old) in before.iter().enumerate().rev().filter(|(index, _)| !kept.contains(index)) {
+            self.element(index, |comparison| comparison.push(Op::Remove, Some(old), None));
+        }
+        for (index, new) in after.iter().enumerate().filter(|(index, _)| !told.contains(index)) {
+            self.element(index, |comparison| comparison.push(Op::Add, None, Some(new)));
+        }
+    }
+
+    fn member(&mut self, name: &'a str, compare: impl FnOnce(&mut Self)) {
+        if !self.volatile.holds(&self.path, name) {
+            self.step(Token::Member(name), compare);
+        }
+    }
+
+    fn element(&mut self, index: usize, compare: impl FnOnce(&mut Self)) {
+        self.step(Token::Index(index), compare);
+    }
+
+    fn step(&mut self, token: Token<'a>, compare: impl FnOnce(&mut Self)) {
+        self.path.push(token);
+        compare(self);
+        self.path.pop();
+    }
+
+    fn push(&mut self, op: Op, before: Option<&Value>, after: Option<&Value>) {
+        self.found.push(Change { op, path: pointer(&self.path), before: before.cloned(), after: after.cloned() });
+    }
+}
+
+/// Which element of `before` is which of `after`: by identity where all elements have one, else by place.
+fn pairs(before: &[Value], after: &[Value]) -> Vec<(usize, usize)> {
+    for identity in IDENTITIES {
+        if let (Some(_), Some(places)) = (by_identity(before, identity), by_identity(after, identity)) {
+            let place = |value: &Value| places.get(&identity_of(value, identity)?).copied();
+            return before.iter().enumerate().filter_map(|(index, value)| Some((index, place(value)?))).collect();
+        }
+    }
+    (0..before.len().min(after.len())).map(|index| (index, index)).collect()
+}
+
+/// The places of elements by their identities; none if one has none or shares it with another.
+fn by_identity(elements: &[Value], identity: &[&str]) -> Option<HashMap<Vec<String>, usize>> {
+    let mut places = HashMap::new();
+    for (index, element) in elements.iter().enumerate() {
+        if places.insert(identity_of(element, identity)?, index).is_some() {
+            return None;
+        }
+    }
+    Some(places)
+}
+
+fn identity_of(element: &Value, identity: &[&str]) -> Option<Vec<String>> {
+    identity
+        .iter()
+        .map(|name| match element.get(name)? {
+            Value::String(text) => Some(format!("\"{text}")),
+            Value::Number(number) => Some(decimal(&number.to_string())),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Whether two values that are not both objects or both arrays are the same: `1` is `1.0`, but `"1"` is not `1`.
+fn same_scalar(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) => decimal(&one.to_string()) == decimal(&other.to_string()),
+        (one, other) => one == other,
+    }
+}
+
+/// A number's text in one form for each value: sign, digits without zeros at either end, power of ten.
+fn decimal(text: &str) -> String {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let Ok(exponent) = exponent.parse::<i64>() else { return text.to_owned() };
+    let digits = format!("{whole}{fraction}");
+    let significant = digits.trim_end_matches('0');
+    let zeros = i64::try_from(digits.len() - significant.len()).unwrap_or(i64::MAX);
+    let power = exponent.saturating_add(zeros).saturating_sub(i64::try_from(fraction.len()).unwrap_or(i64::MAX));
+    match significant.trim_start_matches('0') {
+        "" => "0".to_owned(),
+        significant => format!("{sign}{significant}e{power}"),
+    }
+}
+
+/// RFC 6901.
+fn pointer(path: &[Token<'_>]) -> String {
+    path.iter()
+        .map(|token| match token {
+            Token::Member(name) => format!("/{}", name.replace('~', "~0").replace('/', "~1")),
+            Token::Index(index) => format!("/{index}"),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn told(before: &Value, after: &Value) -> Vec<(Op, String)> {
+        changes(before, after, &Volatile::default()).into_iter().map(|change| (change.op, change.path)).collect()
+    }
+
+    fn parse(text: &str) -> Value {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn a_renamed_customer() {
+        let before = json!({"id": 1, "profiles": [{"firstName": "Ana", "source": "INSTORE", "accountId": ""}]});
+        let after = json!({"id": 1, "profiles": [{"firstName": "Anna", "source": "INSTORE", "accountId": ""}]});
+        let change = changes(&before, &after, &Volatile::default()).remove(0);
+        assert_eq!(
+            serde_json::to_value(change).unwrap(),
+            json!({"op": "replace", "path": "/profiles/0/firstName", "before": "Ana", "after": "Anna"})
+        );
+    }
+
+    #[test]
+    fn null_is_a_value_and_not_absence() {
+        let change = |before: &str, after: &str| {
+            serde_json::to_value(changes(&parse(before), &parse(after), &Volatile::default())).unwrap()
+        };
+        assert_eq!(change(r#"{"a":null}"#, "{}"), json!([{"op": "remove", "path": "/a", "before": null}]));
+        assert_eq!(change("{}", r#"{"a":null}"#), json!([{"op": "add", "path": "/a", "after": null}]));
+        assert_eq!(change(r#"{"a":null}"#, r#"{"a":1}"#), json!([{"op": "replace", "path": "/a", "before": null, "after": 1}]));
+    }
+
+    #[test]
+    fn numbers_are_compared_by_value_and_told_by_text() {
+        for (one, other) in [("1", "1.0"), ("0", "-0.00"), ("1e2", "100"), ("1.50", "15e-1"), ("1E400", "10e399")] {
+            assert!(told(&parse(one), &parse(other)).is_empty(), "{one} {other}");
+        }
+        for (one, other) in
+            [("9007199254740992", "9007199254740993"), ("1", "-1"), ("1", "\"1\""), ("\"3.000\"", "\"3.0\""), ("1e1", "1e2")]
+        {
+            assert_eq!(told(&parse(one), &parse(other)).len(), 1, "{one} {other}");
+        }
+        let change = changes(&parse("9007199254740993"), &parse("3.000"), &Volatile::default()).remove(0);
+        assert_eq!(
+            serde_json::to_string(&change).unwrap(),
+            r#"{"op":"replace","path":"","before":9007199254740993,"after":3.000}"#
+        );
+    }
+
+    #[test]
+    fn objects_in_arrays_are_known_by_what_identifies_them() {
+        let items = |items: Value| json!({ "lineItems": items });
+        let (one, two, three) = (json!({"id": 1, "qty": 1}), json!({"id": 2, "qty": 1}), json!({"id": 3, "qty": 1}));
+        assert!(told(&items(json!([one, two])), &items(json!([two, one]))).is_empty());
+        assert_eq!(told(&items(json!([one, two])), &items(json!([two]))), [(Op::Remove, "/lineItems/0".into())]);
+        assert_eq!(
+            told(&items(json!([two])), &items(json!([three, one, two]))),
+            [(Op::Add, "/lineItems/0".into()), (Op::Add, "/lineItems/1".into())]
+        );
+        assert_eq!(
+            told(&items(json!([one, two])), &items(json!([{"id": 2, "qty": 5}, one]))),
+            [(Op::Replace, "/lineItems/1/qty".into())]
+        );
+        let identifiers = |value: &str| json!([{"type": "mobile", "value": "1"}, {"type": "email", "value": value}]);
+        assert_eq!(told(&identifiers("a"), &identifiers("b")), [(Op::Remove, "/1".into()), (Op::Add, "/1".into())]);
+    }
+
+    #[test]
+    fn what_has_no_identity_is_known_by_its_place() {
+        assert_eq!(
+            told(&json!([{"id": 1}, {"id": 1, "x": 1}]), &json!([{"id": 1}, {"id": 1, "x": 2}])),
+            [(Op::Replace, "/1/x".into())]
+        );
+        assert_eq!(told(&json!(["a", "b", "c"]), &json!(["a", "x"])), [(Op::Replace, "/1".into()), (Op::Remove, "/2".into())]);
+    }
+
+    #[test]
+    fn names_are_escaped_in_paths() {
+        assert_eq!(told(&json!({"a/b": {"c~d": 1}}), &json!({"a/b": {"c~d": 2}})), [(Op::Replace, "/a~1b/c~0d".into())]);
+    }
+
+    #[test]
+    fn fields_that_change_by_themselves_are_no_change() {
+        let volatile = Volatile::parse("autoUpdateTime, attribution/modifiedDate");
+        let state = |time: u32, date: u32| json!({"autoUpdateTime": time, "modifiedDate": 1, "profiles": [{"autoUpdateTime": time, "attribution": {"modifiedDate": date, "x": 1}}]});
+        assert!(changes(&state(1, 1), &state(2, 2), &volatile).is_empty());
+        let told = changes(&json!({"modifiedDate": 1}), &json!({"modifiedDate": 2}), &volatile);
+        assert_eq!(told[0].path, "/modifiedDate");
+    }
+
+    /// Applies one operation as RFC 6902 says.
+    fn apply(state: &mut Value, change: &Change) {
+        let Some((parent, last)) = change.path.rsplit_once('/') else {
+            *state = change.after.clone().unwrap();
+            return;
+        };
+        let last = last.replace("~1", "/").replace("~0", "~");
+        match (state.pointer_mut(parent).unwrap(), change.op) {
+            (Value::Object(members), Op::Remove) => assert_eq!(members.remove(&last), change.before),
+            (Value::Object(members), _) => drop(members.insert(last, change.after.clone().unwrap())),
+            (Value::Array(elements), Op::Add) => elements.insert(last.parse().unwrap(), change.after.clone().unwrap()),
+            (Value::Array(elements), Op::Remove) => assert_eq!(Some(elements.remove(last.parse().unwrap())), change.before),
+            (Value::Array(elements), Op::Replace) => elements[last.parse::<usize>().unwrap()] = change.after.clone().unwrap(),
+            (other, _) => panic!("{other} has no members"),
+        }
+    }
+
+    fn state() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            (-3..3_i64).prop_map(Value::from),
+            "[a-c]{0,2}".prop_map(Value::from)
+        ];
+        leaf.prop_recursive(4, 32, 5, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map("[a-c~/]{1,2}", inner.clone(), 0..4)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+                prop::collection::btree_map(0..5_u32, inner, 0..5)
+                    .prop_map(|items| { items.into_iter().map(|(id, value)| json!({"id": id, "value": value})).collect() }),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn applying_the_changes_to_before_gives_after(before in state(), after in state()) {
+            let mut replayed = before.clone();
+            for change in changes(&before, &after, &Volatile::default()) {
+                apply(&mut replayed, &change);
+            }
+            prop_assert_eq!(told(&replayed, &after), []);
+        }
+
+        #[test]
+        fn equal_states_have_no_changes(state in state()) {
+            prop_assert_eq!(told(&state, &state.clone()), []);
+        }
+    }
+}
