@@ -8,6 +8,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 PYTHON ?= python3
 STACK ?= capillary-events
+ARCHITECTURE ?= x86_64
 SAM := .tools/sam/bin/sam
 LOCAL_PYTHON := .tools/aws/bin/python3
 STEP := $(PYTHON) local/steps.py
@@ -36,12 +37,12 @@ tools: .tools/sam/.installed .tools/aws/.installed ## The SAM CLI, cargo-lambda 
 # ── For an account ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 .PHONY: build
-build: tools ## Both functions as they ship (sam build, with link-time optimisation)
-	@$(WITH_SAM_TOOLS) $(STEP) build 'sam build (some minutes)' -- $(SAM) build
+build: tools ## Both functions as they ship (sam build, with link-time optimisation); ARCHITECTURE=arm64 for Graviton
+	@$(WITH_SAM_TOOLS) $(STEP) build 'sam build (some minutes)' -- $(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE)
 
 .PHONY: deploy
 deploy: build ## Build and `sam deploy --guided` into your account
-	@$(WITH_SAM_TOOLS) $(SAM) deploy --guided
+	@$(WITH_SAM_TOOLS) $(SAM) deploy --guided --parameter-overrides Architecture=$(ARCHITECTURE)
 
 .PHONY: secrets
 secrets: tools ## Fill the secrets of a deployed stack: WEBHOOK=file CAPILLARY=file [STACK=] [PROFILE=] [REGION=]
@@ -59,11 +60,11 @@ down: ## End what `make up` started
 	@[ ! -x $(LOCAL_PYTHON) ] || $(LOCAL_PYTHON) local/stack.py down
 
 .PHONY: status
-status: ## What of it runs
+status: tools ## What of it runs
 	@$(LOCAL_PYTHON) local/stack.py status
 
 .PHONY: logs
-logs: ## What the functions have logged since `make up`
+logs: tools ## What the functions have logged since `make up`
 	@$(LOCAL_PYTHON) local/stack.py logs
 
 .PHONY: watch
@@ -90,6 +91,11 @@ check: tools ## Format, lints, unit tests, template: what needs no local AWS
 	@$(STEP) --show '^test result' test-unit 'unit tests' -- cargo test --features sandbox --lib --bins
 	@AWS_DEFAULT_REGION=us-east-1 $(WITH_SAM_TOOLS) $(STEP) validate 'sam validate --lint' -- $(SAM) validate --lint
 	@$(STEP) --show '^test result' test-template 'the template against the design' -- cargo test --features sandbox --test all template::
+
+.PHONY: deny
+deny: ## Licences, sources and bans of all dependencies (installs cargo-deny into .tools, some minutes)
+	@$(STEP) cargo-deny 'cargo-deny' -- cargo install --quiet --locked --version 0.20.2 --root .tools/cargo cargo-deny
+	@$(STEP) deny 'licences, sources, bans' -- .tools/cargo/bin/cargo-deny check licenses bans sources
 
 .PHONY: clean
 clean: down ## Remove everything that was built or installed here

@@ -222,6 +222,17 @@ def table(deliveries: list[Delivery]) -> str:
     return "\n".join(lines)
 
 
+def example(delivery: Delivery) -> str:
+    """One event as it is on the bus, without the bodies of its entities."""
+    if not delivery.seen_on_bus:
+        return "  (nothing came)"
+    detail = json.loads(json.dumps(delivery.seen_on_bus[0]))
+    for entity in detail["data"]["entities"]:
+        entity["body"] = {"…": f"{len(entity.get('body', {}))} members"}
+    detail["data"]["event"] = {"…": "as received"}
+    return "  " + json.dumps(detail, indent=1, ensure_ascii=False).replace("\n", "\n  ")
+
+
 def legend(stack: dict[str, Any], is_kept: bool) -> str:
     """What to try next."""
     headers = " ".join(f"-H '{name}: {value}'" for name, value in stack["webhookHeaders"].items())
@@ -231,9 +242,9 @@ def legend(stack: dict[str, Any], is_kept: bool) -> str:
 
   a delivery of your own
     curl -i {headers} \\
-      -d '{{"eventName":"customerUpdated","eventId":"my-1","orgId":1,"data":{{"customerIdentifiers":{{"customerId":42}}}}}}' \\
+      -d '{{"eventName":"customerUpdated","eventId":"my-'$RANDOM'","orgId":1,"data":{{"customerIdentifiers":{{"customerId":42}}}}}}' \\
       {stack['eventsUrl']}
-  a customer that is gone, then another event of it
+  a customer that is gone; send the delivery above once more, and its event says "deleted"
     curl -X PUT -H 'content-type: application/json' -d '{{"state":"deleted"}}' {sandbox}/sandbox/customers/42/state
   Capillary down, then up again: events wait, none is lost
     curl -X PUT -H 'content-type: application/json' -d '[{{"path":"/v2","kind":"status","status":503}}]' {sandbox}/sandbox/faults
@@ -253,6 +264,7 @@ def main() -> int:
     except StepFailed as failed:
         return fail(str(failed))
     print(f"\n{table(deliveries)}")
+    print(f"\nThe first one as a rule sees it (the customer's own members left out):\n{example(deliveries[0])}")
     print(legend(stack, bool(os.environ.get("KEEP"))))
     wrong = [f"{delivery.file}: {problem}" for delivery in deliveries for problem in delivery.problems()]
     log = (LOCAL / "local-aws.log").relative_to(ROOT)

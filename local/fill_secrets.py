@@ -17,38 +17,8 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-
-class BadSecret(Exception):
-    """A file that must not become a secret, since no delivery could pass with it."""
-
-
-def check_webhook(secret: Any) -> None:
-    """`{"headers": {"name": ["value", …]}, "holdUntil": "…"}`, with at least one header."""
-    headers = secret.get("headers") if isinstance(secret, dict) else None
-    if not isinstance(headers, dict) or not headers:
-        raise BadSecret('the webhook secret needs "headers" with at least one header')
-    for name, values in headers.items():
-        if not isinstance(values, list) or not values or not all(isinstance(value, str) and value for value in values):
-            raise BadSecret(f'the webhook secret\'s header "{name}" needs a list of values that are not empty')
-
-
-def check_capillary(secret: Any) -> None:
-    """`{"key","secret"}`, `{"username","password"}`, or `{"orgs":{"<id>":{…}},"default":{…}}`."""
-    if not isinstance(secret, dict):
-        raise BadSecret("the Capillary secret must be a JSON object")
-    for credentials in all_credentials(secret):
-        if not isinstance(credentials, dict) or not ({"key", "secret"} <= credentials.keys() or {"username", "password"} <= credentials.keys()):
-            raise BadSecret('the Capillary secret needs "key" and "secret", or "username" and "password"')
-
-
-def all_credentials(secret: dict[str, Any]) -> list[Any]:
-    """The credentials in a secret: its own, or each organisation's and the default."""
-    if "orgs" not in secret and "default" not in secret:
-        return [secret]
-    by_org = secret.get("orgs", {})
-    if not isinstance(by_org, dict):
-        raise BadSecret('"orgs" in the Capillary secret must be an object with organisation ids as names')
-    return [*by_org.values(), *([secret["default"]] if "default" in secret else [])]
+from secret_forms import BadSecret, check_capillary, check_unpublished, check_webhook
+from settings import PROFILE
 
 
 def read(path: Path) -> Any:
@@ -71,6 +41,8 @@ def fill(session: boto3.Session, stack_name: str, webhook: Path | None, capillar
             continue
         value = read(path)
         check(value)
+        if session.profile_name != PROFILE:
+            check_unpublished(value)
         if output not in outputs:
             raise BadSecret(f"the stack {stack_name} has no output {output}, so it is none of capillary-events")
         secrets.put_secret_value(SecretId=outputs[output], SecretString=json.dumps(value))

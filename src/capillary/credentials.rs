@@ -40,23 +40,38 @@ impl CredentialBook {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Written {
-    OAuth { key: String, secret: String },
-    Basic { username: String, password: String },
+    OAuth { key: Text, secret: Text },
+    Basic { username: Text, password: Text },
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct WrittenBook {
+    #[serde(default)]
     orgs: BTreeMap<i64, Written>,
     default: Option<Written>,
+}
+
+/// A text that is not empty.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct Text(String);
+
+impl TryFrom<String> for Text {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if text.is_empty() { Err("empty") } else { Ok(Self(text)) }
+    }
 }
 
 impl From<Written> for Arc<Credentials> {
     fn from(written: Written) -> Self {
         Self::new(match written {
-            Written::OAuth { key, secret } => Credentials::OAuth { key, secret },
+            Written::OAuth { key, secret } => Credentials::OAuth { key: key.0, secret: secret.0 },
             // The password goes as its MD5 in lower-case hexadecimal digits (facts 4.2).
             Written::Basic { username, password } => {
-                let digest = hex(Md5::digest(password).iter());
+                let (username, digest) = (username.0, hex(Md5::digest(password.0).iter()));
                 Credentials::Basic(format!("Basic {}", BASE64_STANDARD.encode(format!("{username}:{digest}"))))
             }
         })
@@ -109,8 +124,12 @@ mod tests {
 
     #[test]
     fn a_secret_not_yet_filled_is_none() {
-        for text in ["", "{}", "null", r#"{"orgs":{}}"#, r#"{"key":"k"}"#, r#"{"username":"u","secret":"s"}"#] {
-            assert!(CredentialBook::parse(text).is_err(), "{text}");
+        let examples: serde_json::Value = serde_json::from_str(include_str!("../../local/secrets/examples.json")).unwrap();
+        for (word, expected) in [("good", true), ("bad", false)] {
+            for secret in examples["capillary"][word].as_array().unwrap() {
+                assert_eq!(CredentialBook::parse(&secret.to_string()).is_ok(), expected, "{secret}");
+            }
         }
+        assert!(CredentialBook::parse("").is_err());
     }
 }

@@ -20,5 +20,6 @@ mod receiver_identity;
 mod receiver_ledger_and_queue;
 mod runtime_tools;
 mod sandbox;
+mod secret_forms;
 mod support;
 mod template;
