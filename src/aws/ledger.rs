@@ -6,7 +6,10 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
     Client,
     error::SdkError,
-    operation::{put_item::PutItemError, update_item::UpdateItemError},
+    operation::{
+        put_item::{PutItemError, builders::PutItemFluentBuilder},
+        update_item::UpdateItemError,
+    },
     primitives::Blob,
     types::{AttributeValue, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
@@ -55,6 +58,18 @@ impl EventsTable {
 }
 
 impl EventsTable {
+    /// A whole row, under a condition that knows the time and the status `RECEIVED`.
+    fn put(&self, item: Item, condition: &str, now_s: i64) -> PutItemFluentBuilder {
+        self.client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression(condition)
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":received", text(Status::Received.as_str()))
+            .expression_attribute_values(":s", number(now_s))
+    }
+
     async fn read(&self, keys: &[String], found: &mut Vec<(String, Row)>) -> Result<(), PortError> {
         let wanted = keys.iter().map(|key| Item::from([("eventId".to_owned(), text(key))]));
         let wanted = KeysAndAttributes::builder().consistent_read(true).set_keys(Some(wanted.collect())).build();
@@ -85,15 +100,8 @@ impl Claims for EventsTable {
     async fn claim(&self, claim: &Claim) -> Result<Claimed, PortError> {
         let item = claim_item(claim);
         let answer = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .condition_expression(MAY_CLAIM)
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":received", text(Status::Received.as_str()))
+            .put(item, MAY_CLAIM, claim.now_ms / 1000)
             .expression_attribute_values(":now", number(claim.now_ms))
-            .expression_attribute_values(":s", number(claim.now_ms / 1000))
             .expression_attribute_values(":fp", text(claim.identity.fingerprint.as_str()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
@@ -125,18 +133,8 @@ impl Ledger for EventsTable {
         let mut item = identity_item(identity);
         item.insert("status".to_owned(), text(Status::Enriched.as_str()));
         item.insert("detail".to_owned(), AttributeValue::B(Blob::new(gzip(detail.as_bytes()))));
-        let answer = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .condition_expression(MAY_STORE)
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":received", text(Status::Received.as_str()))
-            .expression_attribute_values(":failed", text(Status::Failed.as_str()))
-            .expression_attribute_values(":s", number(now_s))
-            .send()
-            .await;
+        let answer =
+            self.put(item, MAY_STORE, now_s).expression_attribute_values(":failed", text(Status::Failed.as_str())).send().await;
         match answer {
             Ok(_) => Ok(Written::Yes),
             Err(error) => match error.as_service_error() {
