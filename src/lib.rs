@@ -19,6 +19,8 @@
 //!             └ backoff   when what failed is tried again
 //! ```
 //!
+//! [`change`] tells what changed between two states of an entity; the enricher does not remember states yet.
+//!
 //! Both see the world through [`ports`]; [`aws`] and [`capillary`] are the adapters. [`config`] alone reads the environment.
 
 pub mod auth;
