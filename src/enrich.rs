@@ -6,67 +6,44 @@
 //! what is stored is published to the letter by whoever comes next, and what is not is worked out anew.
 
 mod calls;
+mod incoming;
 mod turnstile;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     panic::AssertUnwindSafe,
-    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, future::join_all, stream::FuturesUnordered};
 
+pub use incoming::Incoming;
 pub use turnstile::Turnstile;
 
 use crate::{
     backoff,
     cloud_event::{self, TooLarge},
     entity::{EntityRef, FetchFailure, Fetched, Status},
-    event::{Event, NotAnObject},
-    ledger::{Identity, Row, Step, next_step},
+    event::Event,
+    ledger::{Row, Step, next_step},
     logging::milliseconds,
-    message::{DeadLetter, Encoded, Encoding, Reason, TraceHeader, decode},
+    message::{DeadLetter, Encoded, Encoding, Reason, decode},
     ports::{Bus, Clock, DeadLetterQueue, Entities, Entry, Ledger, PortError, Redelivery, Written},
     routes,
 };
 use calls::Calls;
+use incoming::{Handle, Opened, Opening, leaders};
 
 /// A message that waited longer is dead-lettered instead of put back: the queue would drop it after 14 days without a word.
 const TOO_OLD_MS: i64 = 12 * 24 * 60 * 60 * 1000;
 /// So is one that came this often: the queue itself would move it after 1000 receives, without a reason.
 const TOO_OFTEN: u32 = 990;
-/// The longest ledger key: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>.
-const MAX_KEY_BYTES: usize = 2048;
 /// How often a ledger row is looked at anew because it changed meanwhile, before the message goes back.
 const MAX_LOOKS: u32 = 4;
 /// How long an event that is ready waits for others to be published with it.
 const GATHER: Duration = Duration::from_millis(200);
 /// Kept back of the invocation's time for publishing, marking and putting back.
 const KEPT_FOR_PUBLISHING: Duration = Duration::from_secs(20);
-
-/// A message from the events queue.
-#[derive(Debug, Clone, Default)]
-pub struct Incoming {
-    /// SQS's id of it, by which a failure is reported.
-    pub message_id: String,
-    /// What it is put back by.
-    pub receipt_handle: String,
-    /// The body as it stands in the queue.
-    pub body: String,
-    /// The attribute `contentEncoding`.
-    pub content_encoding: Option<String>,
-    /// The attribute `eventId`: the ledger key.
-    pub key: Option<String>,
-    /// The attribute `receivedAt`, in milliseconds since 1970.
-    pub received_at_ms: Option<i64>,
-    /// How often it was received, this time included.
-    pub receive_count: u32,
-    /// When it was put into the queue, in milliseconds since 1970.
-    pub sent_at_ms: Option<i64>,
-    /// The trace that it belongs to.
-    pub trace: Option<TraceHeader>,
-}
 
 /// Numbers that the enricher goes by.
 #[derive(Debug, Clone, Copy)]
@@ -99,47 +76,6 @@ pub struct Enricher<L, B, D, R, E, K> {
     pub limits: Limits,
     /// How many calls at once, and whether the API is trusted.
     pub turnstile: Turnstile,
-}
-
-/// A message whose body is an event.
-struct Opened {
-    incoming: Incoming,
-    body: Vec<u8>,
-    identity: Mutex<Identity>,
-    started: Instant,
-}
-
-impl Opened {
-    /// Whose it is; the key moves on when its id turns out to be another event's.
-    fn identity(&self) -> Identity {
-        self.identity.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn set_identity(&self, identity: Identity) {
-        *self.identity.lock().unwrap_or_else(PoisonError::into_inner) = identity;
-    }
-}
-
-/// What SQS knows a message by.
-struct Handle {
-    message_id: String,
-    receipt_handle: String,
-}
-
-impl Handle {
-    fn of(incoming: &Incoming) -> Self {
-        Self { message_id: incoming.message_id.clone(), receipt_handle: incoming.receipt_handle.clone() }
-    }
-}
-
-/// What a message turned out to be.
-enum Opening {
-    /// An event.
-    Event(Box<Opened>),
-    /// None; it is safe in the dead-letter queue.
-    Buried,
-    /// Nothing can be done about it just now.
-    Back,
 }
 
 /// An event whose outgoing form is settled.
@@ -202,11 +138,18 @@ where
         let prepare_until = tokio::time::Instant::now() + time_left.saturating_sub(KEPT_FOR_PUBLISHING).max(time_left / 2);
         let mut opened = Vec::new();
         let mut put_back = Vec::new();
-        for (incoming, opening) in join_all(batch.into_iter().map(async |incoming| self.open(incoming).await)).await {
+        let openings = batch.into_iter().map(async |incoming| {
+            let handle = Handle::of(&incoming);
+            (handle, AssertUnwindSafe(self.open(incoming)).catch_unwind().await.unwrap_or(Opening::Back))
+        });
+        for (handle, opening) in join_all(openings).await {
             match opening {
                 Opening::Event(message) => opened.push(*message),
                 Opening::Buried => {}
-                Opening::Back => put_back.push((incoming, backoff::delay_s(1, None, &mut fastrand::Rng::new()))),
+                Opening::Back => {
+                    let delay_s = backoff::delay_s(handle.receive_count, None, &mut fastrand::Rng::new());
+                    put_back.push((handle, delay_s));
+                }
             }
         }
         let leaders = leaders(&opened);
@@ -233,39 +176,33 @@ where
     }
 
     /// Reads a message. What is no event goes to the dead-letter queue.
-    async fn open(&self, incoming: Incoming) -> (Handle, Opening) {
+    async fn open(&self, incoming: Incoming) -> Opening {
         let started = Instant::now();
-        let handle = Handle::of(&incoming);
+        let message_id = incoming.message_id.clone();
         let received_at_ms = incoming.received_at_ms.or(incoming.sent_at_ms).unwrap_or_else(|| self.clock.now_ms());
-        let (body, problem) = match decode(&incoming.body, incoming.content_encoding.as_deref()) {
-            Ok(body) => match identify(&incoming, &body, received_at_ms) {
-                Ok(identity) => {
-                    return (
-                        handle,
-                        Opening::Event(Box::new(Opened { incoming, body, identity: Mutex::new(identity), started })),
-                    );
-                }
-                Err(error) => (Encoded::of(&body), error.to_string()),
+        let encoding = Encoding::from_attribute(incoming.content_encoding.as_deref());
+        let (body, problem) = match (decode(&incoming.body, incoming.content_encoding.as_deref()), encoding) {
+            (Ok(body), _) => match Opened::new(incoming, body, received_at_ms, started) {
+                Ok(opened) => return Opening::Event(Box::new(opened)),
+                Err((error, body)) => (Encoded::of(&body), error.to_string()),
             },
-            Err(error) => match Encoding::from_attribute(incoming.content_encoding.as_deref()) {
-                Some(encoding) => (Encoded { text: incoming.body, encoding }, error.to_string()),
-                None => {
-                    // Written by a newer receiver: a newer enricher will read it.
-                    tracing::warn!(message_id = handle.message_id, outcome = "put_back", cause = %error, "enrichment");
-                    return (handle, Opening::Back);
-                }
-            },
+            (Err(error), Some(encoding)) => (Encoded { text: incoming.body, encoding }, error.to_string()),
+            (Err(error), None) => {
+                // Written by a newer receiver: a newer enricher will read it.
+                tracing::warn!(message_id, outcome = "put_back", cause = %error, "enrichment");
+                return Opening::Back;
+            }
         };
         let letter = DeadLetter { body, identity: None, received_at_ms, reason: Reason::NotJson, detail: problem };
         let opening = if self.dead_letters.send(&letter).await.is_ok() { Opening::Buried } else { Opening::Back };
         tracing::warn!(
-            message_id = handle.message_id,
+            message_id,
             outcome = if matches!(opening, Opening::Buried) { "dead_lettered" } else { "put_back" },
             cause = letter.reason.as_str(),
             duration_ms = milliseconds(started.elapsed()),
             "enrichment"
         );
-        (handle, opening)
+        opening
     }
 
     /// Brings the first message of each event as far as it gets.
@@ -500,36 +437,13 @@ where
     }
 
     fn is_too_old(&self, incoming: &Incoming) -> bool {
-        let waited_ms = incoming.sent_at_ms.map_or(0, |sent_at_ms| self.clock.now_ms() - sent_at_ms);
+        let waited_ms = incoming.sent_at_ms.map_or(0, |sent_at_ms| self.clock.now_ms().saturating_sub(sent_at_ms));
         waited_ms > TOO_OLD_MS || incoming.receive_count >= TOO_OFTEN
     }
 
     fn expires_at_s(&self, now_s: i64) -> i64 {
         now_s.saturating_add(i64::try_from(self.limits.event_ttl.as_secs()).unwrap_or(i64::MAX))
     }
-}
-
-/// Whose message it is: by the event in its body, under the key that it bears.
-fn identify(incoming: &Incoming, body: &[u8], received_at_ms: i64) -> Result<Identity, NotAnObject> {
-    let mut identity = Identity::of(&Event::parse(body)?, received_at_ms);
-    // A key that can be none would make the ledger refuse the whole batch.
-    if let Some(key) = incoming.key.as_ref().filter(|key| (1..=MAX_KEY_BYTES).contains(&key.len())) {
-        identity.key.clone_from(key);
-    }
-    Ok(identity)
-}
-
-/// For each message the position of the first one of the same event.
-fn leaders(opened: &[Opened]) -> Vec<usize> {
-    let mut first = HashMap::new();
-    opened
-        .iter()
-        .enumerate()
-        .map(|(position, message)| {
-            let identity = message.identity();
-            *first.entry((identity.key, identity.fingerprint.as_str().to_owned())).or_insert(position)
-        })
-        .collect()
 }
 
 #[cfg(test)]

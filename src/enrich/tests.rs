@@ -3,13 +3,16 @@
 use std::{
     collections::BTreeMap,
     sync::atomic::{AtomicU32, Ordering},
-    sync::{Arc, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use serde_json::{Value, value::RawValue};
 
 use super::*;
-use crate::{entity::Scope, ledger::Status as RowStatus};
+use crate::{
+    entity::Scope,
+    ledger::{Identity, Status as RowStatus},
+};
 
 const NOW_MS: i64 = 1_800_000_000_000;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;

@@ -1,0 +1,114 @@
+//! A message as it comes out of the queue, and what is found in it.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Instant,
+};
+
+use crate::{
+    event::{Event, NotAnObject},
+    ledger::Identity,
+    message::TraceHeader,
+};
+
+/// The longest ledger key (one that can be none would make the ledger refuse the whole batch): <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>.
+const MAX_KEY_BYTES: usize = 2048;
+
+/// A message from the events queue.
+#[derive(Debug, Clone, Default)]
+pub struct Incoming {
+    /// SQS's id of it, by which a failure is reported.
+    pub message_id: String,
+    /// What it is put back by.
+    pub receipt_handle: String,
+    /// The body as it stands in the queue.
+    pub body: String,
+    /// The attribute `contentEncoding`.
+    pub content_encoding: Option<String>,
+    /// The attribute `eventId`: the ledger key.
+    pub key: Option<String>,
+    /// The attribute `receivedAt`, in milliseconds since 1970.
+    pub received_at_ms: Option<i64>,
+    /// How often it was received, this time included.
+    pub receive_count: u32,
+    /// When it was put into the queue, in milliseconds since 1970.
+    pub sent_at_ms: Option<i64>,
+    /// The trace that it belongs to.
+    pub trace: Option<TraceHeader>,
+}
+
+/// A message whose body is an event.
+pub(super) struct Opened {
+    pub(super) incoming: Incoming,
+    pub(super) body: Vec<u8>,
+    identity: Mutex<Identity>,
+    pub(super) started: Instant,
+}
+
+impl Opened {
+    /// A message with the event in its body; the key that it bears goes before the event's own id.
+    pub(super) fn new(
+        incoming: Incoming,
+        body: Vec<u8>,
+        received_at_ms: i64,
+        started: Instant,
+    ) -> Result<Self, (NotAnObject, Vec<u8>)> {
+        let identity = match Event::parse(&body) {
+            Ok(event) => Identity::of(&event, received_at_ms),
+            Err(error) => return Err((error, body)),
+        };
+        let key = incoming.key.clone().filter(|key| (1..=MAX_KEY_BYTES).contains(&key.len()));
+        let identity = Identity { key: key.unwrap_or_else(|| identity.key.clone()), ..identity };
+        Ok(Self { incoming, body, identity: Mutex::new(identity), started })
+    }
+
+    /// Whose it is; the key moves on when its id turns out to be another event's.
+    pub(super) fn identity(&self) -> Identity {
+        self.identity.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_identity(&self, identity: Identity) {
+        *self.identity.lock().unwrap_or_else(PoisonError::into_inner) = identity;
+    }
+}
+
+/// What SQS knows a message by.
+pub(super) struct Handle {
+    pub(super) message_id: String,
+    pub(super) receipt_handle: String,
+    pub(super) receive_count: u32,
+}
+
+impl Handle {
+    pub(super) fn of(incoming: &Incoming) -> Self {
+        Self {
+            message_id: incoming.message_id.clone(),
+            receipt_handle: incoming.receipt_handle.clone(),
+            receive_count: incoming.receive_count,
+        }
+    }
+}
+
+/// What a message turned out to be.
+pub(super) enum Opening {
+    /// An event.
+    Event(Box<Opened>),
+    /// None; it is safe in the dead-letter queue.
+    Buried,
+    /// Nothing can be done about it just now.
+    Back,
+}
+
+/// For each message the position of the first one of the same event.
+pub(super) fn leaders(opened: &[Opened]) -> Vec<usize> {
+    let mut first = HashMap::new();
+    opened
+        .iter()
+        .enumerate()
+        .map(|(position, message)| {
+            let identity = message.identity();
+            *first.entry((identity.key, identity.fingerprint.as_str().to_owned())).or_insert(position)
+        })
+        .collect()
+}
