@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::{
     error::SdkError,
     operation::{
         put_item::{PutItemError, builders::PutItemFluentBuilder},
-        update_item::UpdateItemError,
+        update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
     },
     primitives::Blob,
     types::{AttributeValue, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure},
@@ -68,6 +68,18 @@ impl EventsTable {
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":received", text(Status::Received.as_str()))
             .expression_attribute_values(":s", number(now_s))
+    }
+
+    /// Changes of a row, under a condition that knows `#status`.
+    fn update(&self, key: &str, update: Update, removed: &str, condition: &str) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key("eventId", text(key))
+            .update_expression(format!("SET {} REMOVE {removed}", update.assignments()))
+            .condition_expression(condition)
+            .set_expression_attribute_names(Some(update.names))
+            .set_expression_attribute_values(Some(update.values))
     }
 
     async fn read(&self, keys: &[String], found: &mut Vec<(String, Row)>) -> Result<(), PortError> {
@@ -145,47 +157,31 @@ impl Ledger for EventsTable {
     }
 
     async fn published(&self, key: &str, expires_at_s: i64) -> Result<Written, PortError> {
-        let answer = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("eventId", text(key))
-            .update_expression("SET #status = :published, expiresAt = :expires REMOVE detail, attempts, reason")
-            .condition_expression(MAY_MARK_PUBLISHED)
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":published", text(Status::Published.as_str()))
-            .expression_attribute_values(":expires", number(expires_at_s))
+        let mut update = Update::default();
+        update.set("status", text(Status::Published.as_str()));
+        update.set("expiresAt", number(expires_at_s));
+        let request = self
+            .update(key, update, "detail, attempts, reason", MAY_MARK_PUBLISHED)
             .expression_attribute_values(":enriched", text(Status::Enriched.as_str()))
-            .expression_attribute_values(":failed", text(Status::Failed.as_str()))
-            .send()
-            .await;
-        written(answer)
+            .expression_attribute_values(":failed", text(Status::Failed.as_str()));
+        written(request.send().await)
     }
 
     async fn published_unstored(&self, identity: &Identity, now_s: i64, expires_at_s: i64) -> Result<Written, PortError> {
         let mut update = Update::of(identity);
         update.set("status", text(Status::Published.as_str()));
         update.set("expiresAt", number(expires_at_s));
-        let answer = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("eventId", text(&identity.key))
-            .update_expression(format!("SET {} REMOVE detail, attempts, reason, claimId, leaseUntil", update.assignments()))
-            .condition_expression(MAY_MARK_PUBLISHED_UNSTORED)
-            .set_expression_attribute_names(Some(update.names))
-            .set_expression_attribute_values(Some(update.values))
+        let request = self
+            .update(&identity.key, update, "detail, attempts, reason, claimId, leaseUntil", MAY_MARK_PUBLISHED_UNSTORED)
             .expression_attribute_values(":received", text(Status::Received.as_str()))
             .expression_attribute_values(":failed", text(Status::Failed.as_str()))
-            .expression_attribute_values(":s", number(now_s))
-            .send()
-            .await;
-        written(answer)
+            .expression_attribute_values(":s", number(now_s));
+        written(request.send().await)
     }
 
     async fn failed(&self, identity: &Identity, reason: Reason, expires_at_s: i64) -> Result<Written, PortError> {
-        // A redrive begins with no attempts counted. A row that stores what is still to be published must not expire; an update can't say «only where no detail is»,
-        // so there are two, of which one is refused.
+        // A redrive begins with no attempts counted. A row that stores what is still to be published must not expire; an update
+        // can't say «only where no detail is», so there are two, of which one is refused.
         for (without_detail, condition) in [(false, "attribute_exists(detail)"), (true, "attribute_not_exists(detail)")] {
             let mut update = Update::of(identity);
             update.set("status", text(Status::Failed.as_str()));
@@ -193,21 +189,13 @@ impl Ledger for EventsTable {
             if without_detail {
                 update.set("expiresAt", number(expires_at_s));
             }
-            let answer = self
-                .client
-                .update_item()
-                .table_name(&self.table)
-                .key("eventId", text(&identity.key))
-                .update_expression(format!("SET {} REMOVE claimId, leaseUntil, attempts", update.assignments()))
-                .condition_expression(format!("{condition} AND ({MAY_MARK_FAILED})"))
-                .set_expression_attribute_names(Some(update.names))
-                .set_expression_attribute_values(Some(update.values))
+            let condition = format!("{condition} AND ({MAY_MARK_FAILED})");
+            let request = self
+                .update(&identity.key, update, "claimId, leaseUntil, attempts", &condition)
                 .expression_attribute_values(":received", text(Status::Received.as_str()))
                 .expression_attribute_values(":enriched", text(Status::Enriched.as_str()))
-                .expression_attribute_values(":failed", text(Status::Failed.as_str()))
-                .send()
-                .await;
-            if written(answer)? == Written::Yes {
+                .expression_attribute_values(":failed", text(Status::Failed.as_str()));
+            if written(request.send().await)? == Written::Yes {
                 return Ok(Written::Yes);
             }
         }
@@ -237,6 +225,7 @@ impl Ledger for EventsTable {
 }
 
 /// Assignments of an update, each under a name of its own, so that no reserved word gets in the way.
+#[derive(Default)]
 struct Update {
     names: HashMap<String, String>,
     values: Item,
@@ -245,7 +234,7 @@ struct Update {
 impl Update {
     /// Assigns what a row tells of its event, but not the key.
     fn of(identity: &Identity) -> Self {
-        let mut update = Self { names: HashMap::new(), values: HashMap::new() };
+        let mut update = Self::default();
         for (name, value) in identity_item(identity) {
             if name != "eventId" {
                 update.set(&name, value);
