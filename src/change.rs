@@ -3,7 +3,7 @@
 //! Changes are told as RFC 6902 operations with the value before and after. Order is no change: members of objects have none,
 //! and objects in arrays are matched by what identifies them, not by their place.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -35,12 +35,14 @@ pub enum Op {
     Replace,
 }
 
-/// Members by which an object in an array is known, best first: those of customers' profiles, identifiers and channels, of line items,
-/// payment modes, cards, custom fields.
-const IDENTITIES: [&[&str]; 9] = [
+/// Members by which an object in an array is known, best first: those of customers' profiles, identifiers and channels,
+/// subscriptions, of line items, payment modes, cards, custom fields.
+const IDENTITIES: [&[&str]; 11] = [
     &["id"],
     &["source", "accountId"],
     &["type", "value"],
+    &["channel", "priority", "sourceName"],
+    &["channel", "priority"],
     &["channel", "sourceName"],
     &["key"],
     &["fieldName"],
@@ -89,18 +91,31 @@ impl<'a> Token<'a> {
     }
 }
 
-/// What must be done to `before` to get `after`. Applied in their order, the operations are valid: within an array first what
-/// changes in place, then removals from the end, then additions.
-pub fn changes(before: &Value, after: &Value, volatile: &Volatile) -> Vec<Change> {
-    let mut comparison = Comparison { volatile, path: Vec::new(), found: Vec::new() };
+/// What came of a comparison.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Difference {
+    /// What must be done to the state before to get the state after. Applied in their order, the operations are valid: within an
+    /// array first what changes in place, then removals from the end, then additions.
+    pub changes: Vec<Change>,
+    /// The state after with matched arrays in the order in which those operations leave them, where that is another than the one
+    /// it came in. Whoever remembers this one can go on with the next difference's indices.
+    pub rearranged: Option<Value>,
+}
+
+/// Compares two states of an entity.
+pub fn difference(before: &Value, after: &Value, volatile: &Volatile) -> Difference {
+    let mut comparison = Comparison { volatile, path: Vec::new(), found: Vec::new(), reordered: false };
     comparison.values(before, after);
-    comparison.found
+    let rearranged = comparison.reordered.then(|| rearranged(before, after));
+    Difference { changes: comparison.found, rearranged }
 }
 
 struct Comparison<'a> {
     volatile: &'a Volatile,
     path: Vec<Token<'a>>,
     found: Vec<Change>,
+    /// Whether elements that are in both states stand in another order.
+    reordered: bool,
 }
 
 impl<'a> Comparison<'a> {
@@ -130,7 +145,8 @@ impl<'a> Comparison<'a> {
                 self.element(*old, |comparison| comparison.values(old_value, new_value));
             }
         }
-        let (kept, told): (Vec<usize>, Vec<usize>) = pairs.into_iter().unzip();
+        self.reordered |= !pairs.is_sorted_by_key(|(_, new)| *new);
+        let (kept, told): (HashSet<usize>, HashSet<usize>) = pairs.into_iter().unzip();
         for (index, old) in before.iter().enumerate().rev().filter(|(index, _)| !kept.contains(index)) {
             self.element(index, |comparison| comparison.push(Op::Remove, Some(old), None));
         }
@@ -157,6 +173,29 @@ impl<'a> Comparison<'a> {
 
     fn push(&mut self, op: Op, before: Option<&Value>, after: Option<&Value>) {
         self.found.push(Change { op, path: pointer(&self.path), before: before.cloned(), after: after.cloned() });
+    }
+}
+
+/// `after`, its arrays in the order in which the operations that lead there from `before` leave them.
+fn rearranged(before: &Value, after: &Value) -> Value {
+    match (before, after) {
+        (Value::Object(before), Value::Object(after)) => {
+            let arranged = |(name, new): (&String, &Value)| {
+                (name.clone(), before.get(name).map_or_else(|| new.clone(), |old| rearranged(old, new)))
+            };
+            Value::Object(after.iter().map(arranged).collect())
+        }
+        (Value::Array(before), Value::Array(after)) => {
+            let pairs = pairs(before, after);
+            let told: HashSet<usize> = pairs.iter().map(|(_, new)| *new).collect();
+            let mut elements: Vec<Value> =
+                pairs.iter().filter_map(|(old, new)| Some(rearranged(before.get(*old)?, after.get(*new)?))).collect();
+            for (index, new) in after.iter().enumerate().filter(|(index, _)| !told.contains(index)) {
+                elements.insert(index.min(elements.len()), new.clone());
+            }
+            Value::Array(elements)
+        }
+        (_, after) => after.clone(),
     }
 }
 
@@ -194,7 +233,7 @@ fn identity_of(element: &Value, identity: &[&str]) -> Option<Vec<String>> {
 }
 
 /// Whether two values that are not both objects or both arrays are the same: `1` is `1.0`, but `"1"` is not `1`.
-fn same_scalar(one: &Value, other: &Value) -> bool {
+pub(crate) fn same_scalar(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Number(one), Value::Number(other)) => decimal(&one.to_string()) == decimal(&other.to_string()),
         (one, other) => one == other,
@@ -217,11 +256,16 @@ fn decimal(text: &str) -> String {
     }
 }
 
+/// A member's name as it stands in a JSON Pointer (RFC 6901).
+pub(crate) fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
 /// RFC 6901.
 fn pointer(path: &[Token<'_>]) -> String {
     path.iter()
         .map(|token| match token {
-            Token::Member(name) => format!("/{}", name.replace('~', "~0").replace('/', "~1")),
+            Token::Member(name) => format!("/{}", escaped(name)),
             Token::Index(index) => format!("/{index}"),
         })
         .collect()
@@ -234,7 +278,7 @@ mod tests {
     use serde_json::json;
 
     fn told(before: &Value, after: &Value) -> Vec<(Op, String)> {
-        changes(before, after, &Volatile::default()).into_iter().map(|change| (change.op, change.path)).collect()
+        difference(before, after, &Volatile::default()).changes.into_iter().map(|change| (change.op, change.path)).collect()
     }
 
     fn parse(text: &str) -> Value {
@@ -245,7 +289,7 @@ mod tests {
     fn a_renamed_customer() {
         let before = json!({"id": 1, "profiles": [{"firstName": "Ana", "source": "INSTORE", "accountId": ""}]});
         let after = json!({"id": 1, "profiles": [{"firstName": "Anna", "source": "INSTORE", "accountId": ""}]});
-        let change = changes(&before, &after, &Volatile::default()).remove(0);
+        let change = difference(&before, &after, &Volatile::default()).changes.remove(0);
         assert_eq!(
             serde_json::to_value(change).unwrap(),
             json!({"op": "replace", "path": "/profiles/0/firstName", "before": "Ana", "after": "Anna"})
@@ -255,7 +299,7 @@ mod tests {
     #[test]
     fn null_is_a_value_and_not_absence() {
         let change = |before: &str, after: &str| {
-            serde_json::to_value(changes(&parse(before), &parse(after), &Volatile::default())).unwrap()
+            serde_json::to_value(difference(&parse(before), &parse(after), &Volatile::default()).changes).unwrap()
         };
         assert_eq!(change(r#"{"a":null}"#, "{}"), json!([{"op": "remove", "path": "/a", "before": null}]));
         assert_eq!(change("{}", r#"{"a":null}"#), json!([{"op": "add", "path": "/a", "after": null}]));
@@ -272,7 +316,7 @@ mod tests {
         {
             assert_eq!(told(&parse(one), &parse(other)).len(), 1, "{one} {other}");
         }
-        let change = changes(&parse("9007199254740993"), &parse("3.000"), &Volatile::default()).remove(0);
+        let change = difference(&parse("9007199254740993"), &parse("3.000"), &Volatile::default()).changes.remove(0);
         assert_eq!(
             serde_json::to_string(&change).unwrap(),
             r#"{"op":"replace","path":"","before":9007199254740993,"after":3.000}"#
@@ -298,6 +342,14 @@ mod tests {
     }
 
     #[test]
+    fn an_order_that_no_change_tells_is_not_taken_over() {
+        let (one, two, three) = (json!({"id": 1}), json!({"id": 2, "x": 1}), json!({"id": 3}));
+        let moved = difference(&json!([one, two]), &json!([{"id": 2, "x": 9}, three, one]), &Volatile::default());
+        assert_eq!(moved.rearranged, Some(json!([one, three, {"id": 2, "x": 9}])));
+        assert_eq!(difference(&json!([one, two]), &json!([three, one, two]), &Volatile::default()).rearranged, None);
+    }
+
+    #[test]
     fn what_has_no_identity_is_known_by_its_place() {
         assert_eq!(
             told(&json!([{"id": 1}, {"id": 1, "x": 1}]), &json!([{"id": 1}, {"id": 1, "x": 2}])),
@@ -315,8 +367,8 @@ mod tests {
     fn fields_that_change_by_themselves_are_no_change() {
         let volatile = Volatile::parse("autoUpdateTime, attribution/modifiedDate");
         let state = |time: u32, date: u32| json!({"autoUpdateTime": time, "modifiedDate": 1, "profiles": [{"autoUpdateTime": time, "attribution": {"modifiedDate": date, "x": 1}}]});
-        assert!(changes(&state(1, 1), &state(2, 2), &volatile).is_empty());
-        let told = changes(&json!({"modifiedDate": 1}), &json!({"modifiedDate": 2}), &volatile);
+        assert!(difference(&state(1, 1), &state(2, 2), &volatile).changes.is_empty());
+        let told = difference(&json!({"modifiedDate": 1}), &json!({"modifiedDate": 2}), &volatile).changes;
         assert_eq!(told[0].path, "/modifiedDate");
     }
 
@@ -358,11 +410,13 @@ mod tests {
     proptest! {
         #[test]
         fn applying_the_changes_to_before_gives_after(before in state(), after in state()) {
+            let difference = difference(&before, &after, &Volatile::default());
             let mut replayed = before.clone();
-            for change in changes(&before, &after, &Volatile::default()) {
-                apply(&mut replayed, &change);
+            for change in &difference.changes {
+                apply(&mut replayed, change);
             }
             prop_assert_eq!(told(&replayed, &after), []);
+            prop_assert_eq!(replayed, difference.rearranged.unwrap_or(after), "also in the order of arrays");
         }
 
         #[test]

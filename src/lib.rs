@@ -44,3 +44,6 @@ pub mod ports;
 pub mod receive;
 pub mod routes;
 pub mod secret;
+pub mod snapshot;
+pub mod stamp;
+pub mod told;

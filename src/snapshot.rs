@@ -1,0 +1,315 @@
+//! The last known state of an entity, and what an answer of Capillary's means beside it. Pure: no AWS, no clock of its own.
+//!
+//! An answer may be old: it may come from a replica that lags, or have waited in a process that was slow. It counts as newer if the
+//! entity's own update time says so; where that says nothing, if the call for it began so long after the snapshot's answer came
+//! that no replica can lag so far.
+
+use std::{cmp::Ordering, fmt, sync::Arc};
+
+use serde_json::{Value, value::RawValue};
+
+use crate::{
+    change::{Change, Volatile, difference},
+    entity::{EntityRef, Kind},
+    stamp::Stamp,
+};
+
+/// How long it is remembered that somebody was deleted or merged away, in seconds (90 days).
+pub const TOMBSTONE_TTL_S: i64 = 90 * 24 * 60 * 60;
+
+/// The key of a snapshot: `<orgId>#<type>#<id in the answer>`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key(String);
+
+impl Key {
+    /// The key of an entity of an org; an event without org counts to org 0.
+    pub fn new(org_id: Option<i64>, kind: Kind, id: &str) -> Self {
+        Self(format!("{}#{}#{id}", org_id.unwrap_or_default(), kind.as_str()))
+    }
+
+    /// The key under which an entity is remembered if the answer bears the id that was asked for.
+    pub fn of(org_id: Option<i64>, entity: &EntityRef) -> Self {
+        Self::new(org_id, entity.kind, &entity.id)
+    }
+
+    /// As it stands in the table.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Key {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+/// Where somebody went who is not there any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gone {
+    /// Deleted on request.
+    Deleted,
+    /// Merged into another customer.
+    Merged,
+}
+
+/// What is remembered of an entity.
+#[derive(Clone)]
+pub enum State {
+    /// Its body.
+    Body(Arc<RawValue>),
+    /// That it was there; its body was too large to keep.
+    TooLarge,
+    /// That it is gone: a tombstone, which no found state overwrites.
+    Gone(Gone),
+}
+
+impl fmt::Debug for State {
+    /// Without the body: that is somebody's data.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Body(_) => "Body",
+            Self::TooLarge => "TooLarge",
+            Self::Gone(Gone::Deleted) => "Deleted",
+            Self::Gone(Gone::Merged) => "Merged",
+        })
+    }
+}
+
+/// A state as remembered.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Grows with each state; begins at the time of the first sight in milliseconds, so that a key made anew never uses one twice.
+    pub version: i64,
+    /// The entity's own update time.
+    pub stamp: Option<Stamp>,
+    /// When the answer came, in milliseconds since 1970.
+    pub observed_at_ms: i64,
+    /// What it is.
+    pub state: State,
+}
+
+/// An answer with the entity's body.
+#[derive(Clone)]
+pub struct Seen {
+    /// The body.
+    pub body: Arc<RawValue>,
+    /// When the call for it began, in milliseconds since 1970.
+    pub began_at_ms: i64,
+    /// When the answer came, in milliseconds since 1970.
+    pub answered_at_ms: i64,
+}
+
+/// What the judgement goes by.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    /// How far behind an answer may be, in milliseconds.
+    pub replica_lag_ms: i64,
+    /// What changes by itself.
+    pub volatile: Volatile,
+}
+
+/// What an answer means.
+#[derive(Debug)]
+pub enum Judgement {
+    /// The state is another than the remembered one, or the first.
+    Moves(Moved),
+    /// The remembered state still holds.
+    Stays {
+        /// The body as answered, but in the order of the remembered one; none for somebody who is gone.
+        body: Option<Arc<RawValue>>,
+    },
+    /// The answer is older than what is remembered.
+    Late,
+    /// Which one is older can't be told by a call that began before this time.
+    Wait {
+        /// In milliseconds since 1970.
+        until_ms: i64,
+    },
+}
+
+/// A state that takes the place of the remembered one.
+#[derive(Debug)]
+pub struct Moved {
+    /// What to remember.
+    pub next: Snapshot,
+    /// What changed; nothing at first sight.
+    pub changes: Vec<Change>,
+    /// Whether there was nothing to compare with.
+    pub baseline: bool,
+}
+
+/// Judges an answer with a body by what is remembered.
+pub fn judge_seen(kind: Kind, known: Option<&Snapshot>, seen: &Seen, rules: &Rules, now_ms: i64) -> Judgement {
+    // What can't be compared (nested deeper than the parser goes) is seen for the first time each time.
+    let after: Option<Value> = serde_json::from_str(seen.body.get()).ok();
+    let stamp = after.as_ref().and_then(|after| Stamp::of(kind, after));
+    let moved = |known: Option<&Snapshot>, body: Arc<RawValue>, changes, baseline| {
+        let version = known.map_or(now_ms, |known| known.version.saturating_add(1));
+        let next = Snapshot { version, stamp, observed_at_ms: seen.answered_at_ms, state: State::Body(body) };
+        Judgement::Moves(Moved { next, changes, baseline })
+    };
+    let Some(known) = known else {
+        return moved(None, Arc::clone(&seen.body), Vec::new(), true);
+    };
+    let age = match (stamp, known.stamp) {
+        (Some(seen), Some(known)) => seen.compare(&known).unwrap_or(Ordering::Equal),
+        _ => Ordering::Equal,
+    };
+    let stays = |body: Arc<RawValue>| Judgement::Stays { body: Some(body) };
+    let before: Option<Value> = match &known.state {
+        State::Gone(_) => return Judgement::Late,
+        _ if age == Ordering::Less => return Judgement::Late,
+        State::TooLarge if stamp.is_some() && age == Ordering::Equal => return stays(Arc::clone(&seen.body)),
+        State::TooLarge => None,
+        State::Body(body) if body.get() == seen.body.get() => return stays(Arc::clone(&seen.body)),
+        State::Body(body) => serde_json::from_str(body.get()).ok(),
+    };
+    let difference = before.zip(after).map(|(before, after)| difference(&before, &after, &rules.volatile));
+    let body = || {
+        let rearranged = difference.as_ref().and_then(|difference| difference.rearranged.as_ref());
+        let rearranged = rearranged.and_then(|body| serde_json::value::to_raw_value(body).ok());
+        rearranged.map_or_else(|| Arc::clone(&seen.body), Arc::from)
+    };
+    if age == Ordering::Equal {
+        if difference.as_ref().is_some_and(|difference| difference.changes.is_empty()) {
+            return stays(body());
+        }
+        let until_ms = known.observed_at_ms.saturating_add(rules.replica_lag_ms);
+        if seen.began_at_ms < until_ms {
+            return Judgement::Wait { until_ms };
+        }
+    }
+    let body = body();
+    match difference {
+        Some(difference) => moved(Some(known), body, difference.changes, false),
+        None => moved(Some(known), body, Vec::new(), true),
+    }
+}
+
+/// Judges an answer that somebody is gone. That is final, so it is never older than what is remembered.
+pub fn judge_gone(known: Option<&Snapshot>, gone: Gone, answered_at_ms: i64, now_ms: i64) -> Judgement {
+    if let Some(Snapshot { state: State::Gone(_), .. }) = known {
+        return Judgement::Stays { body: None };
+    }
+    let version = known.map_or(now_ms, |known| known.version.saturating_add(1));
+    let next = Snapshot { version, stamp: None, observed_at_ms: answered_at_ms, state: State::Gone(gone) };
+    Judgement::Moves(Moved { next, changes: Vec::new(), baseline: false })
+}
+
+/// Whether a snapshot may move (X2): it must still be as it was read, or still not be.
+pub fn may_move(current_version: Option<i64>, read_version: Option<i64>) -> bool {
+    current_version == read_version
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OBSERVED: i64 = 1_000_000;
+    const LAG: i64 = 5_000;
+
+    fn body(text: &str) -> Arc<RawValue> {
+        Arc::from(RawValue::from_string(text.to_owned()).unwrap())
+    }
+
+    /// A customer with a name, updated at a second of a minute.
+    fn customer(name: &str, second: Option<u32>) -> String {
+        match second {
+            Some(second) => {
+                format!(r#"{{"id":1,"profiles":[{{"firstName":"{name}","autoUpdateTime":"2025-02-06T11:59:{second:02}Z"}}]}}"#)
+            }
+            None => format!(r#"{{"id":1,"profiles":[{{"firstName":"{name}"}}]}}"#),
+        }
+    }
+
+    fn known(text: &str) -> Snapshot {
+        let stamp = Stamp::of(Kind::Customer, &serde_json::from_str(text).unwrap_or_default());
+        Snapshot { version: 7, stamp, observed_at_ms: OBSERVED, state: State::Body(body(text)) }
+    }
+
+    fn judge(known: Option<&Snapshot>, text: &str, began_at_ms: i64) -> Judgement {
+        let rules = Rules { replica_lag_ms: LAG, volatile: Volatile::parse("autoUpdateTime") };
+        let seen = Seen { body: body(text), began_at_ms, answered_at_ms: began_at_ms + 10 };
+        judge_seen(Kind::Customer, known, &seen, &rules, began_at_ms + 20)
+    }
+
+    fn moved(judgement: Judgement) -> Moved {
+        match judgement {
+            Judgement::Moves(moved) => moved,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_first_sight_is_a_baseline_whose_version_is_the_time() {
+        let first = moved(judge(None, &customer("Ana", Some(1)), OBSERVED));
+        assert!(first.baseline && first.changes.is_empty());
+        assert_eq!((first.next.version, first.next.observed_at_ms), (OBSERVED + 20, OBSERVED + 10));
+        assert_eq!(first.next.stamp.unwrap().to_string(), "2025-02-06T11:59:01Z");
+    }
+
+    #[test]
+    fn the_entitys_own_time_decides_at_once() {
+        let known = known(&customer("Ana", Some(10)));
+        let newer = moved(judge(Some(&known), &customer("Anna", Some(11)), OBSERVED));
+        assert_eq!((newer.next.version, newer.baseline, newer.changes.len()), (8, false, 1));
+        assert_eq!(newer.changes[0].path, "/profiles/0/firstName");
+        assert!(matches!(judge(Some(&known), &customer("Anna", Some(9)), OBSERVED + 10 * LAG), Judgement::Late));
+        let only_the_time = moved(judge(Some(&known), &customer("Ana", Some(11)), OBSERVED));
+        assert!(only_the_time.changes.is_empty(), "an answer from between must not pass for newer later");
+    }
+
+    #[test]
+    fn where_it_says_nothing_a_difference_counts_once_no_replica_can_lag_so_far() {
+        for second in [None, Some(10)] {
+            let known = known(&customer("Ana", second));
+            for began_at_ms in [OBSERVED - 1, OBSERVED + LAG - 1] {
+                let early = judge(Some(&known), &customer("Anna", second), began_at_ms);
+                assert!(matches!(early, Judgement::Wait { until_ms } if until_ms == OBSERVED + LAG), "{early:?}");
+            }
+            assert_eq!(moved(judge(Some(&known), &customer("Anna", second), OBSERVED + LAG)).changes.len(), 1);
+            assert!(matches!(judge(Some(&known), &customer("Ana", second), OBSERVED), Judgement::Stays { .. }));
+        }
+        let appeared = judge(Some(&known(&customer("Ana", None))), &customer("Anna", Some(10)), OBSERVED);
+        assert!(matches!(appeared, Judgement::Wait { .. }));
+    }
+
+    #[test]
+    fn nobody_comes_back_from_the_dead() {
+        let gone = moved(judge_gone(Some(&known(&customer("Ana", Some(1)))), Gone::Deleted, OBSERVED + 1, OBSERVED + 2));
+        assert_eq!((gone.next.version, gone.changes.len(), gone.baseline), (8, 0, false), "what was there is not told once more");
+        assert!(matches!(judge(Some(&gone.next), &customer("Ana", Some(59)), OBSERVED + 10 * LAG), Judgement::Late));
+        assert!(matches!(judge_gone(Some(&gone.next), Gone::Merged, OBSERVED, OBSERVED), Judgement::Stays { body: None }));
+        assert_eq!(moved(judge_gone(None, Gone::Merged, OBSERVED, OBSERVED)).next.version, OBSERVED, "also who was never seen");
+    }
+
+    #[test]
+    fn what_is_remembered_keeps_the_order_that_the_changes_told() {
+        let items = |ids: &str| format!(r#"{{"id":1,"lineItems":[{ids}]}}"#);
+        let known = known(&items(r#"{"id":1},{"id":2}"#));
+        let seen = moved(judge(Some(&known), &items(r#"{"id":2,"qty":5.0},{"id":1}"#), OBSERVED + LAG));
+        assert_eq!(seen.changes[0].path, "/lineItems/1/qty");
+        assert!(matches!(&seen.next.state, State::Body(body) if body.get() == items(r#"{"id":1},{"id":2,"qty":5.0}"#)));
+        let Judgement::Stays { body: Some(body) } = judge(Some(&known), &items(r#"{"id":2},{"id":1}"#), OBSERVED) else {
+            panic!()
+        };
+        assert_eq!(body.get(), items(r#"{"id":1},{"id":2}"#));
+    }
+
+    #[test]
+    fn what_was_too_large_to_keep_or_to_read_is_a_baseline_each_time() {
+        let large = Snapshot { state: State::TooLarge, ..known(&customer("Ana", Some(10))) };
+        assert!(moved(judge(Some(&large), &customer("Ana", Some(11)), OBSERVED)).baseline);
+        assert!(matches!(judge(Some(&large), &customer("Ana", Some(10)), OBSERVED), Judgement::Stays { .. }));
+        assert!(matches!(judge(Some(&large), &customer("Ana", Some(9)), OBSERVED), Judgement::Late));
+        let deep = |inner: u32| format!("{}{inner}{}", "[".repeat(200), "]".repeat(200));
+        assert!(moved(judge(Some(&known(&deep(1))), &deep(2), OBSERVED + LAG)).baseline);
+    }
+
+    #[test]
+    fn a_body_does_not_print() {
+        let snapshot = known(&customer("Ana", None));
+        assert!(!format!("{snapshot:?}").contains("Ana"));
+    }
+}
