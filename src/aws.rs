@@ -2,9 +2,12 @@
 //! error's message may repeat what was sent.
 
 pub mod bus;
+mod condition;
 pub mod ledger;
 pub mod queue;
 pub mod secrets;
+mod snapshots;
+pub mod tables;
 
 use std::time::Duration;
 
@@ -64,6 +67,11 @@ const INVALID: [&str; 12] = [
     "BatchRequestTooLong",
     "AWS.SimpleQueueService.BatchRequestTooLong",
 ];
+
+/// A request that can't even be put together.
+fn port_error_invalid(call: &'static str, cause: &str) -> PortError {
+    PortError::Invalid { call, cause: cause.to_owned() }
+}
 
 /// Brings an error down to what may be said of it and what to do about it.
 fn port_error<E, R>(call: &'static str, error: &SdkError<E, R>) -> PortError

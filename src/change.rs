@@ -52,7 +52,7 @@ const IDENTITIES: [&[&str]; 11] = [
 ];
 
 /// Fields that change by themselves: they are kept in a state, but are no change.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Volatile(Vec<Vec<String>>);
 
 impl Volatile {

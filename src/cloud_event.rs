@@ -2,14 +2,18 @@
 //!
 //! What came from outside (the event, the entities' bodies) is put in as the text it was, so numbers keep their digits.
 
+use std::{borrow::Cow, cmp::Reverse, sync::Arc};
+
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 
 use crate::{
+    change::Op,
     clock::rfc3339,
-    entity::{EntityRef, Fetched, Status},
+    entity::{Kind, Status},
     event::Event,
     ledger::Identity,
+    told::Origin,
 };
 
 /// EventBridge's `Source`.
@@ -39,17 +43,68 @@ struct Envelope<'a> {
 struct Data<'a> {
     event: &'a RawValue,
     entities: Vec<Entity<'a>>,
-    changes: [(); 0],
+    changes: &'a [EntityChange],
     enrichment: Enrichment,
 }
 
-/// One entity of the output.
+/// An entity of the output, as the event's name and ids lead to it.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// What it is.
+    pub kind: Kind,
+    /// Its id: the one in the answer where there is one.
+    pub id: String,
+    /// What there is.
+    pub status: Status,
+    /// When its state was seen, in milliseconds since 1970; none if nobody looked.
+    pub fetched_at_ms: Option<i64>,
+    /// Whether this is its first known state.
+    pub baseline: Option<bool>,
+    /// Which of its states it is.
+    pub version: Option<i64>,
+    /// The state.
+    pub body: Option<Arc<RawValue>>,
+}
+
+/// A change of one of the entities.
+#[derive(Debug, Clone, Serialize)]
+pub struct EntityChange {
+    /// Whose: `customer/728942858`.
+    pub entity: String,
+    /// What happened there.
+    pub op: Op,
+    /// Where, as a JSON Pointer.
+    pub path: String,
+    /// The value before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<Value>,
+    /// The value after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<Value>,
+    /// Who tells it.
+    pub origin: Origin,
+}
+
+/// What an event is published with.
+#[derive(Debug, Clone, Default)]
+pub struct Enriched {
+    /// The entities, first what the event is about.
+    pub entities: Vec<View>,
+    /// What changed.
+    pub changes: Vec<EntityChange>,
+    /// Whether the state of one of the entities is newer than what was fetched for this event.
+    pub late: bool,
+    /// Whether something had to be left out.
+    pub truncated: bool,
+}
+
+/// One entity as it is written.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Entity<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
-    id: String,
+    id: &'a str,
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     fetched_at: Option<String>,
@@ -73,53 +128,98 @@ struct Enrichment {
 #[error("the event is too large for the bus even without entities")]
 pub struct TooLarge;
 
-/// The `Detail` of an event with what was fetched for it. Bodies are dropped, biggest first, until it fits.
+/// The `Detail` of an event with what is known of its entities. Until it fits, it loses first bodies, biggest first; then the values
+/// of changes, biggest first, but not where they are; then the changes.
 ///
 /// # Errors
-/// It does not fit even without bodies.
-pub fn detail(
-    event: &Event<'_>,
-    identity: &Identity,
-    fetched: &[(EntityRef, Fetched)],
-    max_entry_bytes: usize,
-) -> Result<String, TooLarge> {
+/// It does not fit even without all that.
+pub fn detail(event: &Event<'_>, identity: &Identity, enriched: &Enriched, max_entry_bytes: usize) -> Result<String, TooLarge> {
     let name = event.name().unwrap_or_else(|| UNKNOWN.to_owned());
     let text = RawValue::from_string(event.to_json()).unwrap_or_else(|_| RawValue::NULL.to_owned());
-    let complete = fetched.iter().all(|(_, fetched)| fetched.status == Status::Found && fetched.survivor_id.is_none());
-    let mut envelope = Envelope {
-        specversion: "1.0",
-        id: &identity.key,
-        source: format!("/capillary/orgs/{}", identity.org_id.unwrap_or_default()),
-        subject: fetched.first().map(|(entity, _)| entity.subject()),
-        time: rfc3339(event.created_at_ms().unwrap_or(identity.received_at_ms)),
-        datacontenttype: "application/json",
-        data: Data {
-            event: &text,
-            entities: fetched.iter().flat_map(|(asked, fetched)| told(asked, fetched)).collect(),
-            changes: [],
-            enrichment: Enrichment {
-                status: if fetched.is_empty() {
-                    "none"
-                } else if complete {
-                    "complete"
-                } else {
-                    "partial"
-                },
-                late: false,
-                truncated: false,
-            },
-        },
-        event_type: format!("{TYPE_PREFIX}{name}"),
+    let complete = enriched.entities.iter().all(|entity| entity.status == Status::Found);
+    let status = match complete {
+        _ if enriched.entities.is_empty() => "none",
+        true => "complete",
+        false => "partial",
     };
+    let mut truncated = enriched.truncated;
+    let mut enriched = Cow::Borrowed(enriched);
     loop {
+        let envelope = Envelope {
+            specversion: "1.0",
+            id: &identity.key,
+            source: format!("/capillary/orgs/{}", identity.org_id.unwrap_or_default()),
+            subject: enriched.entities.first().map(|entity| format!("{}/{}", entity.kind.as_str(), entity.id)),
+            time: rfc3339(event.created_at_ms().unwrap_or(identity.received_at_ms)),
+            datacontenttype: "application/json",
+            data: Data {
+                event: &text,
+                entities: enriched.entities.iter().map(Entity::of).collect(),
+                changes: &enriched.changes,
+                enrichment: Enrichment { status, late: enriched.late, truncated },
+            },
+            event_type: format!("{TYPE_PREFIX}{name}"),
+        };
         let detail = serde_json::to_string(&envelope).map_err(|_| TooLarge)?;
-        if detail.len() + name.len() + ENTRY_OVERHEAD_BYTES <= max_entry_bytes {
+        let bytes = detail.len() + name.len() + ENTRY_OVERHEAD_BYTES;
+        if bytes <= max_entry_bytes {
             return Ok(detail);
         }
-        let biggest =
-            envelope.data.entities.iter_mut().filter(|entity| entity.body.is_some()).max_by_key(|entity| body_bytes(entity));
-        biggest.ok_or(TooLarge)?.body = None;
-        envelope.data.enrichment.truncated = true;
+        if !enriched.to_mut().shorten(bytes - max_entry_bytes) {
+            return Err(TooLarge);
+        }
+        truncated = true;
+    }
+}
+
+impl Enriched {
+    /// Drops what is worth the least, at least one thing and about as much as is too much; `false` if nothing is left to drop.
+    fn shorten(&mut self, excess: usize) -> bool {
+        let bodies = self.entities.iter_mut().map(|entity| &mut entity.body).filter(|body| body.is_some());
+        if drop_biggest(bodies.map(|body| (body.as_ref().map_or(0, |body| body.get().len()), body)).collect(), excess) {
+            return true;
+        }
+        let values =
+            self.changes.iter_mut().flat_map(|change| [&mut change.before, &mut change.after]).filter(|value| value.is_some());
+        if drop_biggest(values.map(|value| (value.as_ref().map_or(0, bytes_of), value)).collect(), excess) {
+            return true;
+        }
+        let had_changes = !self.changes.is_empty();
+        self.changes.clear();
+        had_changes
+    }
+}
+
+/// Empties the biggest of these until so many bytes are gone; `false` if there are none.
+fn drop_biggest<T>(mut droppable: Vec<(usize, &mut Option<T>)>, excess: usize) -> bool {
+    droppable.sort_by_key(|(bytes, _)| Reverse(*bytes));
+    let (mut dropped_bytes, mut dropped_any) = (0, false);
+    for (bytes, value) in droppable {
+        if dropped_any && dropped_bytes >= excess {
+            break;
+        }
+        *value = None;
+        dropped_bytes += bytes;
+        dropped_any = true;
+    }
+    dropped_any
+}
+
+fn bytes_of(value: &Value) -> usize {
+    serde_json::to_string(value).map_or(0, |text| text.len())
+}
+
+impl<'a> Entity<'a> {
+    fn of(view: &'a View) -> Self {
+        Self {
+            kind: view.kind.as_str(),
+            id: &view.id,
+            status: view.status.as_str(),
+            fetched_at: view.fetched_at_ms.map(rfc3339),
+            baseline: view.baseline,
+            version: view.version,
+            body: view.body.as_deref(),
+        }
     }
 }
 
@@ -134,53 +234,35 @@ pub fn detail_type(detail: &str) -> String {
     typed.and_then(|typed| Some(typed.event_type.strip_prefix(TYPE_PREFIX)?.to_owned())).unwrap_or_else(|| UNKNOWN.to_owned())
 }
 
-/// A call's outcome in the words of the output: one entity, or two where the answer was another customer's than the one
-/// asked for, who was merged into that one.
-fn told<'a>(asked: &EntityRef, fetched: &'a Fetched) -> Vec<Entity<'a>> {
-    let found = fetched.status == Status::Found;
-    let answered = Entity {
-        kind: asked.kind.as_str(),
-        id: fetched.survivor_id.clone().unwrap_or_else(|| asked.id.clone()),
-        status: fetched.status.as_str(),
-        fetched_at: (fetched.status != Status::Skipped).then(|| rfc3339(fetched.fetched_at_ms)),
-        baseline: found.then_some(true),
-        version: found.then_some(fetched.fetched_at_ms),
-        body: fetched.body.as_deref(),
-    };
-    let victim = fetched.survivor_id.is_some().then(|| Entity {
-        kind: asked.kind.as_str(),
-        id: asked.id.clone(),
-        status: Status::Merged.as_str(),
-        fetched_at: Some(rfc3339(fetched.fetched_at_ms)),
-        baseline: None,
-        version: None,
-        body: None,
-    });
-    victim.into_iter().chain([answered]).collect()
-}
-
-fn body_bytes(entity: &Entity<'_>) -> usize {
-    entity.body.map_or(0, |body| body.get().len())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entity::Kind;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
-    fn raw(text: &str) -> Box<RawValue> {
-        RawValue::from_string(text.to_owned()).unwrap()
+    fn customer(id: &str, body: &str) -> View {
+        View {
+            kind: Kind::Customer,
+            id: id.to_owned(),
+            status: Status::Found,
+            fetched_at_ms: Some(1_755_225_718_242),
+            baseline: Some(true),
+            version: Some(7),
+            body: Some(Arc::from(RawValue::from_string(body.to_owned()).unwrap())),
+        }
     }
 
-    fn customer(id: &str, body: &str) -> (EntityRef, Fetched) {
-        let asked = EntityRef { kind: Kind::Customer, id: id.to_owned(), types: &[] };
-        (asked, Fetched { status: Status::Found, survivor_id: None, body: Some(raw(body)), fetched_at_ms: 1_755_225_718_242 })
+    fn change(path: &str, after: &str) -> EntityChange {
+        let (before, after) = (Some(json!("x")), Some(json!(after)));
+        EntityChange { entity: "customer/1".into(), op: Op::Replace, path: path.into(), before, after, origin: Origin::Snapshot }
     }
 
-    fn of(body: &str, fetched: &[(EntityRef, Fetched)], max_entry_bytes: usize) -> Result<String, TooLarge> {
+    fn of(body: &str, enriched: &Enriched, max_entry_bytes: usize) -> Result<String, TooLarge> {
         let event = Event::parse(body.as_bytes()).unwrap();
-        detail(&event, &Identity::of(&event, 1_000), fetched, max_entry_bytes)
+        detail(&event, &Identity::of(&event, 1_000), enriched, max_entry_bytes)
+    }
+
+    fn with(entities: Vec<View>) -> Enriched {
+        Enriched { entities, ..Enriched::default() }
     }
 
     const EVENT: &str =
@@ -188,9 +270,14 @@ mod tests {
 
     #[test]
     fn an_event_with_its_customer() {
-        let detail = of(EVENT, &[customer("728942858", r#"{"id":728942858,"p":3.000}"#)], 262_144).unwrap();
+        let enriched =
+            Enriched { changes: vec![change("/p", "y")], ..with(vec![customer("728942858", r#"{"id":728942858,"p":3.000}"#)]) };
+        let detail = of(EVENT, &enriched, 262_144).unwrap();
         assert!(detail.contains(r#""event":{"eventName":"customerUpdated","eventId":"e1","orgId":100737,"createdAt":1631580115710,"data":{"points":1.10}}"#));
         assert!(detail.contains(r#""body":{"id":728942858,"p":3.000}"#), "numbers keep their digits");
+        assert!(detail.contains(
+            r#""changes":[{"entity":"customer/1","op":"replace","path":"/p","before":"x","after":"y","origin":"snapshot"}]"#
+        ));
         let value: Value = serde_json::from_str(&detail).unwrap();
         assert_eq!(value["specversion"], "1.0");
         assert_eq!(value["id"], "e1");
@@ -198,12 +285,11 @@ mod tests {
         assert_eq!(value["type"], "capillary.customerUpdated");
         assert_eq!(value["subject"], "customer/728942858");
         assert_eq!(value["time"], "2021-09-14T00:41:55.710Z");
-        assert_eq!(value["data"]["changes"], json!([]));
         assert_eq!(value["data"]["enrichment"], json!({"status": "complete", "late": false, "truncated": false}));
         let entity = &value["data"]["entities"][0];
         assert_eq!(
-            (&entity["type"], &entity["status"], &entity["baseline"]),
-            (&json!("customer"), &json!("found"), &json!(true))
+            (&entity["type"], &entity["status"], &entity["baseline"], &entity["version"]),
+            (&json!("customer"), &json!("found"), &json!(true), &json!(7))
         );
         assert_eq!(entity["fetchedAt"], "2025-08-15T02:41:58.242Z");
         assert_eq!(detail_type(&detail), "customerUpdated");
@@ -211,41 +297,55 @@ mod tests {
 
     #[test]
     fn an_event_that_tells_nothing_is_published_all_the_same() {
-        let detail = of("{\"x\":[1, 2]}", &[], 262_144).unwrap();
+        let detail = of("{\"x\":[1, 2]}", &Enriched::default(), 262_144).unwrap();
         let value: Value = serde_json::from_str(&detail).unwrap();
         assert_eq!(value["type"], "capillary.unknown");
         assert_eq!(value["source"], "/capillary/orgs/0");
         assert_eq!(value["time"], "1970-01-01T00:00:01.000Z");
         assert_eq!(value.get("subject"), None);
+        assert_eq!(value["data"]["changes"], json!([]));
         assert_eq!(value["data"]["enrichment"]["status"], "none");
         assert_eq!(detail_type(&detail), "unknown");
     }
 
     #[test]
-    fn a_merged_customer_is_told_with_both_ids() {
-        let (asked, fetched) = customer("1", "{\"id\":2}");
-        let value: Value =
-            serde_json::from_str(&of(EVENT, &[(asked, Fetched { survivor_id: Some("2".into()), ..fetched })], 262_144).unwrap())
-                .unwrap();
-        let entities = value["data"]["entities"].as_array().unwrap();
-        assert_eq!((&entities[0]["id"], &entities[0]["status"]), (&json!("1"), &json!("merged")));
-        assert_eq!((&entities[1]["id"], &entities[1]["status"]), (&json!("2"), &json!("found")));
-        assert_eq!(value["subject"], "customer/1");
-        assert_eq!(value["data"]["enrichment"]["status"], "partial");
+    fn who_is_not_found_makes_it_partial() {
+        let gone = View { status: Status::Deleted, body: None, baseline: None, ..customer("2", "{}") };
+        let enriched = Enriched { late: true, ..with(vec![customer("1", "{}"), gone]) };
+        let value: Value = serde_json::from_str(&of(EVENT, &enriched, 262_144).unwrap()).unwrap();
+        assert_eq!(value["data"]["enrichment"], json!({"status": "partial", "late": true, "truncated": false}));
+        assert_eq!((value["data"]["entities"][1].get("body"), value["data"]["entities"][1].get("baseline")), (None, None));
     }
 
     #[test]
     fn what_is_too_large_loses_its_biggest_body_first() {
         let big = format!("{{\"id\":2,\"x\":\"{}\"}}", "x".repeat(2_000));
-        let fetched = [customer("1", "{\"id\":1}"), customer("2", &big)];
-        let value: Value = serde_json::from_str(&of(EVENT, &fetched, 1_500).unwrap()).unwrap();
+        let enriched = with(vec![customer("1", "{\"id\":1}"), customer("2", &big)]);
+        let value: Value = serde_json::from_str(&of(EVENT, &enriched, 1_500).unwrap()).unwrap();
         assert_eq!(value["data"]["entities"][0]["body"]["id"], 1);
         assert_eq!(value["data"]["entities"][1].get("body"), None);
         assert_eq!(value["data"]["entities"][1]["status"], "found");
         assert_eq!(value["data"]["enrichment"]["truncated"], true);
-        assert_eq!(of(EVENT, &fetched, 500).unwrap_err(), TooLarge);
-        let exact = of(EVENT, &[], 262_144).unwrap().len() + "customerUpdated".len() + ENTRY_OVERHEAD_BYTES;
-        assert!(of(EVENT, &[], exact).is_ok());
-        assert!(of(EVENT, &[], exact - 1).is_err());
+        assert_eq!(of(EVENT, &enriched, 400).unwrap_err(), TooLarge);
+        let exact = of(EVENT, &Enriched::default(), 262_144).unwrap().len() + "customerUpdated".len() + ENTRY_OVERHEAD_BYTES;
+        assert!(of(EVENT, &Enriched::default(), exact).is_ok());
+        assert!(of(EVENT, &Enriched::default(), exact - 1).is_err());
+    }
+
+    #[test]
+    fn then_values_of_changes_and_only_at_last_that_there_are_changes() {
+        let long = "x".repeat(2_000);
+        let enriched = Enriched { changes: vec![change("/a", "small"), change("/b", &long)], ..with(vec![customer("1", "{}")]) };
+        let changes = |max_entry_bytes| {
+            let value: Value = serde_json::from_str(&of(EVENT, &enriched, max_entry_bytes).unwrap()).unwrap();
+            assert_eq!(
+                (value["data"]["entities"][0].get("body"), &value["data"]["enrichment"]["truncated"]),
+                (None, &json!(true))
+            );
+            value["data"]["changes"].clone()
+        };
+        let told = changes(1_500);
+        assert_eq!((&told[0]["after"], &told[1]["path"], told[1].get("after")), (&json!("small"), &json!("/b"), None));
+        assert_eq!(changes(650), json!([]));
     }
 }

@@ -4,8 +4,12 @@
 
 use std::time::Duration;
 
+use crate::change::Volatile;
+
 /// The fewest days a ledger row may live: more than the sender's 7 days of resending and the queues' 14 days together need.
 const MIN_EVENT_TTL_DAYS: u32 = 15;
+/// Times of updates, and what an answer says of itself.
+const VOLATILE_FIELDS: &str = "autoUpdateTime,lastUpdatedOn,attribution/modifiedDate,attributionV2/modifiedDate,warnings";
 
 /// A variable that keeps the program from starting.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -54,6 +58,8 @@ pub struct EnricherConfig {
     pub snapshots_table: String,
     /// `SNAPSHOT_TTL_DAYS`: how long a state is remembered (400 days).
     pub snapshot_ttl: Duration,
+    /// `VOLATILE_FIELDS`: what changes by itself and is no change (`autoUpdateTime,lastUpdatedOn,attribution/modifiedDate,attributionV2/modifiedDate,warnings`).
+    pub volatile: Volatile,
     /// `EVENT_BUS_NAME`: where enriched events go.
     pub event_bus_name: String,
     /// `MAX_ATTEMPTS`: failures of an event's own before it is dead-lettered (8).
@@ -121,6 +127,8 @@ impl EnricherConfig {
             common: Common::read(source)?,
             snapshots_table: required(source, "SNAPSHOTS_TABLE")?,
             snapshot_ttl: days(number(source, "SNAPSHOT_TTL_DAYS", 400, 1..=3650)?),
+            // Empty is a choice here: everything is a change.
+            volatile: Volatile::parse(&source.get("VOLATILE_FIELDS").unwrap_or_else(|| VOLATILE_FIELDS.to_owned())),
             event_bus_name: required(source, "EVENT_BUS_NAME")?,
             max_attempts: number(source, "MAX_ATTEMPTS", 8, 1..=1000)?,
             max_entry_bytes: size(number(source, "MAX_ENTRY_KIB", 256, 1..=1024)?) * 1024,

@@ -7,6 +7,8 @@
 //! | `PUBLISHED` | the bus took it; `detail` is removed | enricher |
 //! | `FAILED` | in the dead-letter queue, with the reason | enricher |
 
+pub mod writes;
+
 use crate::event::{Event, Fingerprint};
 
 /// How long a claim keeps others from enqueuing the same event. Longer than the receiver may take to answer, so that who takes

@@ -7,6 +7,8 @@ use crate::{
     entity::{EntityRef, FetchFailure, Fetched},
     ledger::{Claim, Identity, Row},
     message::{DeadLetter, Message, Reason, TraceHeader},
+    snapshot::{Key, Snapshot},
+    told::Told,
 };
 
 /// Why a call did not do what it should.
@@ -78,13 +80,49 @@ pub enum Written {
     Refused,
 }
 
-/// The enricher's side of the ledger.
-pub trait Ledger: Send + Sync {
-    /// The rows under these distinct keys, read consistently; keys without a row are left out.
-    fn rows(&self, keys: &[String]) -> impl Future<Output = Result<Vec<(String, Row)>, PortError>> + Send;
+/// What is known of events and entities.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// Ledger rows by their keys; keys without a row are left out.
+    pub rows: Vec<(String, Row)>,
+    /// Snapshots; entities without one are left out.
+    pub snapshots: Vec<(Key, Snapshot)>,
+}
 
-    /// Stores the whole outgoing event (X1): allowed while no unexpired row stores one already.
-    fn store(&self, identity: &Identity, detail: &str, now_s: i64) -> impl Future<Output = Result<Written, PortError>> + Send;
+/// A snapshot that takes the place of the one that was read.
+#[derive(Debug, Clone)]
+pub struct Move {
+    /// Whose.
+    pub key: Key,
+    /// The version that was read; none where there was no snapshot.
+    pub read_version: Option<i64>,
+    /// What is remembered from now on.
+    pub next: Snapshot,
+    /// Until when, in seconds since 1970.
+    pub expires_at_s: i64,
+}
+
+/// What the enricher writes before it publishes.
+#[derive(Debug)]
+pub struct Commit<'a> {
+    /// The event.
+    pub identity: &'a Identity,
+    /// The whole outgoing event (X1).
+    pub detail: &'a str,
+    /// The snapshots that move with it (X2); distinct.
+    pub moves: &'a [Move],
+    /// Now, in milliseconds since 1970.
+    pub now_ms: i64,
+}
+
+/// The enricher's side of the ledger, and the snapshots, which move with it.
+pub trait Ledger: Send + Sync {
+    /// What is known under these distinct keys, read consistently.
+    fn look(&self, events: &[String], entities: &[Key]) -> impl Future<Output = Result<Known, PortError>> + Send;
+
+    /// Stores the outgoing event and moves the snapshots, all or nothing. Refused: a twin was first, or a snapshot is not as it was
+    /// read; look again.
+    fn commit(&self, commit: &Commit<'_>) -> impl Future<Output = Result<Written, PortError>> + Send;
 
     /// The bus took what the row stores (P2).
     fn published(&self, key: &str, expires_at_s: i64) -> impl Future<Output = Result<Written, PortError>> + Send;
@@ -139,4 +177,14 @@ pub trait Redelivery: Send + Sync {
 pub trait Entities: Send + Sync {
     /// The present state of an entity of an org.
     fn fetch(&self, org_id: Option<i64>, entity: &EntityRef) -> impl Future<Output = Result<Fetched, FetchFailure>> + Send;
+
+    /// What the audit log tells of the API call that changed an entity at about this time (milliseconds since 1970). Nothing where
+    /// there is no audit log for it, or the credentials don't reach it.
+    fn audits(
+        &self,
+        org_id: Option<i64>,
+        entity: &EntityRef,
+        request_id: &str,
+        at_ms: i64,
+    ) -> impl Future<Output = Result<Vec<Told>, FetchFailure>> + Send;
 }

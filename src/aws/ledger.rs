@@ -1,45 +1,26 @@
-//! The ledger in DynamoDB. Every write is conditional; the conditions are those of the table of writes, by its names.
+//! The ledger in DynamoDB: its rows as items, and the receiver's claim.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
     Client,
-    error::SdkError,
-    operation::{
-        put_item::{PutItemError, builders::PutItemFluentBuilder},
-        update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
-    },
-    primitives::Blob,
-    types::{AttributeValue, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure},
+    operation::put_item::PutItemError,
+    types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
 };
 
-use super::port_error;
+use super::{condition::Rendered, port_error};
 use crate::{
-    ledger::{Claim, Identity, Row, Status},
-    message::{Reason, gunzip, gzip},
-    ports::{Claimed, Claims, Ledger, PortError, Written},
+    ledger::{
+        Claim, Identity, Row, Status,
+        writes::{Attempt, CLAIM},
+    },
+    message::gunzip,
+    ports::{Claimed, Claims, PortError},
 };
 
 const FORMAT_VERSION: i64 = 1;
 const PUT: &str = "DynamoDB.PutItem";
-const UPDATE: &str = "DynamoDB.UpdateItem";
-const READ: &str = "DynamoDB.BatchGetItem";
-/// The most keys in one read.
-const MAX_KEYS: usize = 100;
-
-/// W1: no row, a row past its expiry, or a claim of the same event whose lease ran out.
-const MAY_CLAIM: &str =
-    "attribute_not_exists(eventId) OR expiresAt <= :s OR (#status = :received AND leaseUntil <= :now AND fingerprint = :fp)";
-/// X1: nothing stored yet.
-const MAY_STORE: &str =
-    "attribute_not_exists(eventId) OR expiresAt <= :s OR (#status IN (:received, :failed) AND attribute_not_exists(detail))";
-/// P2, what is stored was published.
-const MAY_MARK_PUBLISHED: &str = "attribute_exists(detail) AND #status IN (:enriched, :failed)";
-/// P2, an event without entities was published.
-const MAY_MARK_PUBLISHED_UNSTORED: &str = "attribute_not_exists(eventId) OR expiresAt <= :s OR #status IN (:received, :failed)";
-/// D2.
-const MAY_MARK_FAILED: &str = "attribute_not_exists(eventId) OR #status IN (:received, :enriched, :failed)";
 
 /// The events table.
 #[derive(Clone)]
@@ -48,7 +29,7 @@ pub struct EventsTable {
     table: String,
 }
 
-type Item = HashMap<String, AttributeValue>;
+pub(super) type Item = HashMap<String, AttributeValue>;
 
 impl EventsTable {
     /// The table with this name.
@@ -57,64 +38,18 @@ impl EventsTable {
     }
 }
 
-impl EventsTable {
-    /// A whole row, under a condition that knows the time and the status `RECEIVED`.
-    fn put(&self, item: Item, condition: &str, now_s: i64) -> PutItemFluentBuilder {
-        self.client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .condition_expression(condition)
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":received", text(Status::Received.as_str()))
-            .expression_attribute_values(":s", number(now_s))
-    }
-
-    /// Changes of a row, under a condition that knows `#status`.
-    fn update(&self, key: &str, update: Update, removed: &str, condition: &str) -> UpdateItemFluentBuilder {
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .key("eventId", text(key))
-            .update_expression(format!("SET {} REMOVE {removed}", update.assignments()))
-            .condition_expression(condition)
-            .set_expression_attribute_names(Some(update.names))
-            .set_expression_attribute_values(Some(update.values))
-    }
-
-    async fn read(&self, keys: &[String], found: &mut Vec<(String, Row)>) -> Result<(), PortError> {
-        let wanted = keys.iter().map(|key| Item::from([("eventId".to_owned(), text(key))]));
-        let wanted = KeysAndAttributes::builder().consistent_read(true).set_keys(Some(wanted.collect())).build();
-        let wanted = wanted.map_err(|_| PortError::Invalid { call: READ, cause: "NoKeys".to_owned() })?;
-        let mut pending = HashMap::from([(self.table.clone(), wanted)]);
-        // An answer may be partial: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
-        for wait_ms in [0, 50, 200, 800] {
-            tokio::time::sleep(Duration::from_millis(wait_ms)).await;
-            let answer = self
-                .client
-                .batch_get_item()
-                .set_request_items(Some(pending))
-                .send()
-                .await
-                .map_err(|error| port_error(READ, &error))?;
-            let items = answer.responses.unwrap_or_default().into_values().flatten();
-            found.extend(items.filter_map(|item| Some((item.get("eventId")?.as_s().ok()?.clone(), row(&item)))));
-            pending = answer.unprocessed_keys.unwrap_or_default();
-            if pending.is_empty() {
-                return Ok(());
-            }
-        }
-        Err(PortError::Unavailable { call: READ, cause: "UnprocessedKeys".to_owned() })
-    }
-}
-
 impl Claims for EventsTable {
     async fn claim(&self, claim: &Claim) -> Result<Claimed, PortError> {
-        let item = claim_item(claim);
+        let attempt = Attempt { now_ms: claim.now_ms, fingerprint: claim.identity.fingerprint.as_str() };
+        let condition = Rendered::of(CLAIM, attempt);
         let answer = self
-            .put(item, MAY_CLAIM, claim.now_ms / 1000)
-            .expression_attribute_values(":now", number(claim.now_ms))
-            .expression_attribute_values(":fp", text(claim.identity.fingerprint.as_str()))
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(claim_item(claim)))
+            .condition_expression(condition.text)
+            .set_expression_attribute_names(Some(condition.names))
+            .set_expression_attribute_values(Some(condition.values))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
@@ -132,139 +67,6 @@ impl Claims for EventsTable {
     }
 }
 
-impl Ledger for EventsTable {
-    async fn rows(&self, keys: &[String]) -> Result<Vec<(String, Row)>, PortError> {
-        let mut found = Vec::new();
-        for keys in keys.chunks(MAX_KEYS) {
-            self.read(keys, &mut found).await?;
-        }
-        Ok(found)
-    }
-
-    async fn store(&self, identity: &Identity, detail: &str, now_s: i64) -> Result<Written, PortError> {
-        let mut item = identity_item(identity);
-        item.insert("status".to_owned(), text(Status::Enriched.as_str()));
-        item.insert("detail".to_owned(), AttributeValue::B(Blob::new(gzip(detail.as_bytes()))));
-        let answer =
-            self.put(item, MAY_STORE, now_s).expression_attribute_values(":failed", text(Status::Failed.as_str())).send().await;
-        match answer {
-            Ok(_) => Ok(Written::Yes),
-            Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(Written::Refused),
-                _ => Err(port_error(PUT, &error)),
-            },
-        }
-    }
-
-    async fn published(&self, key: &str, expires_at_s: i64) -> Result<Written, PortError> {
-        let mut update = Update::default();
-        update.set("status", text(Status::Published.as_str()));
-        update.set("expiresAt", number(expires_at_s));
-        let request = self
-            .update(key, update, "detail, attempts, reason", MAY_MARK_PUBLISHED)
-            .expression_attribute_values(":enriched", text(Status::Enriched.as_str()))
-            .expression_attribute_values(":failed", text(Status::Failed.as_str()));
-        written(request.send().await)
-    }
-
-    async fn published_unstored(&self, identity: &Identity, now_s: i64, expires_at_s: i64) -> Result<Written, PortError> {
-        let mut update = Update::of(identity);
-        update.set("status", text(Status::Published.as_str()));
-        update.set("expiresAt", number(expires_at_s));
-        let request = self
-            .update(&identity.key, update, "detail, attempts, reason, claimId, leaseUntil", MAY_MARK_PUBLISHED_UNSTORED)
-            .expression_attribute_values(":received", text(Status::Received.as_str()))
-            .expression_attribute_values(":failed", text(Status::Failed.as_str()))
-            .expression_attribute_values(":s", number(now_s));
-        written(request.send().await)
-    }
-
-    async fn failed(&self, identity: &Identity, reason: Reason, expires_at_s: i64) -> Result<Written, PortError> {
-        // A redrive begins with no attempts counted. A row that stores what is still to be published must not expire; an update
-        // can't say «only where no detail is», so there are two, of which one is refused.
-        for (without_detail, condition) in [(false, "attribute_exists(detail)"), (true, "attribute_not_exists(detail)")] {
-            let mut update = Update::of(identity);
-            update.set("status", text(Status::Failed.as_str()));
-            update.set("reason", text(reason.as_str()));
-            if without_detail {
-                update.set("expiresAt", number(expires_at_s));
-            }
-            let condition = format!("{condition} AND ({MAY_MARK_FAILED})");
-            let request = self
-                .update(&identity.key, update, "claimId, leaseUntil, attempts", &condition)
-                .expression_attribute_values(":received", text(Status::Received.as_str()))
-                .expression_attribute_values(":enriched", text(Status::Enriched.as_str()))
-                .expression_attribute_values(":failed", text(Status::Failed.as_str()));
-            if written(request.send().await)? == Written::Yes {
-                return Ok(Written::Yes);
-            }
-        }
-        Ok(Written::Refused)
-    }
-
-    async fn count_attempt(&self, key: &str) -> Result<Option<u32>, PortError> {
-        let answer = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("eventId", text(key))
-            .update_expression("ADD attempts :one")
-            .condition_expression("attribute_exists(eventId)")
-            .expression_attribute_values(":one", number(1))
-            .return_values(ReturnValue::UpdatedNew)
-            .send()
-            .await;
-        match answer {
-            Ok(answer) => {
-                let attempts = answer.attributes.as_ref().and_then(|item| integer(item, "attempts"));
-                Ok(attempts.and_then(|attempts| u32::try_from(attempts).ok()))
-            }
-            Err(error) => written::<()>(Err(error)).map(|_| None),
-        }
-    }
-}
-
-/// Assignments of an update, each under a name of its own, so that no reserved word gets in the way.
-#[derive(Default)]
-struct Update {
-    names: HashMap<String, String>,
-    values: Item,
-}
-
-impl Update {
-    /// Assigns what a row tells of its event, but not the key.
-    fn of(identity: &Identity) -> Self {
-        let mut update = Self::default();
-        for (name, value) in identity_item(identity) {
-            if name != "eventId" {
-                update.set(&name, value);
-            }
-        }
-        update
-    }
-
-    fn set(&mut self, name: &str, value: AttributeValue) {
-        self.names.insert(format!("#{name}"), name.to_owned());
-        self.values.insert(format!(":new_{name}"), value);
-    }
-
-    fn assignments(&self) -> String {
-        let assignments: Vec<String> =
-            self.names.iter().map(|(placeholder, name)| format!("{placeholder} = :new_{name}")).collect();
-        assignments.join(", ")
-    }
-}
-
-fn written<T>(answer: Result<T, SdkError<UpdateItemError>>) -> Result<Written, PortError> {
-    match answer {
-        Ok(_) => Ok(Written::Yes),
-        Err(error) => match error.as_service_error() {
-            Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(Written::Refused),
-            _ => Err(port_error(UPDATE, &error)),
-        },
-    }
-}
-
 fn claim_item(claim: &Claim) -> Item {
     let mut item = identity_item(&claim.identity);
     item.insert("status".to_owned(), text(Status::Received.as_str()));
@@ -274,7 +76,8 @@ fn claim_item(claim: &Claim) -> Item {
     item
 }
 
-fn identity_item(identity: &Identity) -> Item {
+/// What a row tells of its event.
+pub(super) fn identity_item(identity: &Identity) -> Item {
     let mut item = Item::from([
         ("eventId".to_owned(), text(&identity.key)),
         ("v".to_owned(), number(FORMAT_VERSION)),
@@ -291,7 +94,8 @@ fn identity_item(identity: &Identity) -> Item {
     item
 }
 
-fn row(item: &Item) -> Row {
+/// A row from its item.
+pub(super) fn row(item: &Item) -> Row {
     let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
     let detail = item.get("detail").and_then(|value| value.as_b().ok());
     Row {
@@ -304,15 +108,15 @@ fn row(item: &Item) -> Row {
     }
 }
 
-fn integer(item: &Item, name: &str) -> Option<i64> {
+pub(super) fn integer(item: &Item, name: &str) -> Option<i64> {
     item.get(name)?.as_n().ok()?.parse().ok()
 }
 
-fn text(value: &str) -> AttributeValue {
+pub(super) fn text(value: &str) -> AttributeValue {
     AttributeValue::S(value.to_owned())
 }
 
-fn number(value: i64) -> AttributeValue {
+pub(super) fn number(value: i64) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 

@@ -2,7 +2,7 @@
 
 use aws_lambda_events::sqs::SqsEvent;
 use capillary_events::{
-    aws::{self, bus::EventBus, ledger::EventsTable, queue::Queue, secrets::Secret},
+    aws::{self, bus::EventBus, queue::Queue, secrets::Secret, tables::Tables},
     batch,
     capillary::client::CapillaryClient,
     clock::SystemClock,
@@ -10,6 +10,7 @@ use capillary_events::{
     enrich::{Enricher, Limits, Turnstile},
     logging,
     ports::Clock,
+    snapshot::Rules,
 };
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 
@@ -19,10 +20,14 @@ async fn main() -> Result<(), Error> {
     let config = EnricherConfig::read(&ProcessEnvironment).inspect_err(|error| tracing::error!(%error, "configuration"))?;
     let aws = aws::config(aws::ENRICHER_LIMITS).await;
     let enricher = Enricher {
-        ledger: EventsTable::new(&aws, config.common.events_table),
+        ledger: Tables::new(&aws, config.common.events_table, config.snapshots_table),
         bus: EventBus::new(&aws, config.event_bus_name),
         dead_letters: Queue::new(&aws, config.common.dead_letter_queue_url),
         redelivery: Queue::new(&aws, config.common.events_queue_url),
+        rules: Rules {
+            replica_lag_ms: i64::try_from(config.capillary.replica_lag.as_millis()).unwrap_or(i64::MAX),
+            volatile: config.volatile,
+        },
         turnstile: Turnstile::new(config.capillary.max_concurrency),
         entities: CapillaryClient::new(config.capillary, Secret::new(&aws, config.capillary_secret_id), SystemClock),
         clock: SystemClock,
@@ -31,6 +36,7 @@ async fn main() -> Result<(), Error> {
             max_attempts: config.max_attempts,
             max_entry_bytes: config.max_entry_bytes,
             max_entities: config.max_entities,
+            snapshot_ttl: config.snapshot_ttl,
         },
     };
     let enricher = &enricher;

@@ -1,6 +1,9 @@
 //! Calls for entities, within the calls a minute that one process may make.
 
-use std::{sync::OnceLock, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use http::{HeaderMap, StatusCode, header};
@@ -9,6 +12,7 @@ use std::num::NonZeroU32;
 
 use super::{
     answer::{Answer, judge, retry_after_s},
+    audits,
     credentials::{CredentialBook, Credentials},
     token::{NoToken, Tokens},
 };
@@ -17,6 +21,7 @@ use crate::{
     entity::{EntityRef, FetchFailure, Fetched, Kind, Scope, Status, TransactionType},
     ports::{Clock, Entities, SecretStore},
     secret::{CachedSecret, Reread},
+    told::Told,
 };
 
 /// For a connection to be there.
@@ -62,7 +67,8 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
         }
     }
 
-    async fn ask(&self, credentials: &Credentials, entity: &EntityRef, url: &Url) -> Result<Answer, FetchFailure> {
+    /// Makes a call, with a second token if the first is refused. `judge` says what an answer means; none: the token is not good.
+    async fn ask<A>(&self, credentials: &Credentials, url: &Url, judge: impl Fn(&Reply) -> Option<A>) -> Result<A, FetchFailure> {
         let mut rejected = None;
         loop {
             let request = self.request(Method::GET, url)?;
@@ -74,16 +80,28 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
                 }
             };
             let reply = self.send(request).await?;
-            let answer = judge(entity, reply.status, &reply.headers, &reply.body, self.clock.now_ms());
-            match (answer, token) {
-                (Answer::Unauthorized, Some(token)) if rejected.is_none() => rejected = Some(token),
-                (Answer::Unauthorized, _) => return Err(self.refused("401").await),
-                (answer, _) => return Ok(answer),
+            match (judge(&reply), token) {
+                (Some(answer), _) => return Ok(answer),
+                (None, Some(token)) if rejected.is_none() => rejected = Some(token),
+                (None, _) => return Err(self.refused("401").await),
             }
         }
     }
 
-    async fn token(&self, key: &str, secret: &str, rejected: Option<&str>) -> Result<std::sync::Arc<str>, FetchFailure> {
+    /// The credentials for an org; none if there are none.
+    async fn credentials(&self, org_id: Option<i64>) -> Result<Option<Arc<Credentials>>, FetchFailure> {
+        let book = self.secret.current().await.ok_or_else(|| api_failure("no credentials: fill the secret"))?;
+        if let Some(credentials) = book.for_org(org_id) {
+            return Ok(Some(credentials));
+        }
+        // They may have been added since the secret was read.
+        match self.secret.reread().await {
+            Reread::Current(book) => Ok(book.for_org(org_id)),
+            Reread::Unknown => Err(api_failure("credentials can't be read")),
+        }
+    }
+
+    async fn token(&self, key: &str, secret: &str, rejected: Option<&str>) -> Result<Arc<str>, FetchFailure> {
         let issue = async || {
             let url = self.url(&["v3", "oauth", "token", "generate"])?;
             let body = serde_json::json!({"key": key, "secret": secret});
@@ -173,27 +191,20 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
 
 impl<S: SecretStore, K: Clock + Clone> Entities for CapillaryClient<S, K> {
     async fn fetch(&self, org_id: Option<i64>, entity: &EntityRef) -> Result<Fetched, FetchFailure> {
-        let book = self.secret.current().await.ok_or_else(|| api_failure("no credentials: fill the secret"))?;
         let fetched = |status, survivor_id, body| Fetched { status, survivor_id, body, fetched_at_ms: self.clock.now_ms() };
-        let credentials = match book.for_org(org_id) {
-            Some(credentials) => Some(credentials),
-            // They may have been added since the secret was read.
-            None => match self.secret.reread().await {
-                Reread::Current(book) => book.for_org(org_id),
-                Reread::Unknown => return Err(api_failure("credentials can't be read")),
-            },
-        };
-        let Some(credentials) = credentials else {
+        let Some(credentials) = self.credentials(org_id).await? else {
             return Ok(fetched(Status::Forbidden, None, None));
         };
         let mut types: Vec<Option<TransactionType>> = entity.types.iter().copied().map(Some).collect();
         if types.is_empty() {
             types.push(None);
         }
+        let judged = |reply: &Reply| judge(entity, reply.status, &reply.headers, &reply.body, self.clock.now_ms());
+        let answered = |reply: &Reply| Some(judged(reply)).filter(|answer| !matches!(answer, Answer::Unauthorized));
         let mut outcome = Status::NotFound;
         for transaction_type in types {
             let url = self.entity_url(entity, transaction_type)?;
-            match self.ask(&credentials, entity, &url).await? {
+            match self.ask(&credentials, &url, answered).await? {
                 Answer::Found { survivor_id, body } => return Ok(fetched(Status::Found, survivor_id, Some(body))),
                 Answer::Final(Status::NotFound) => {}
                 Answer::Final(status) => {
@@ -205,6 +216,42 @@ impl<S: SecretStore, K: Clock + Clone> Entities for CapillaryClient<S, K> {
             }
         }
         Ok(fetched(outcome, None, None))
+    }
+
+    async fn audits(
+        &self,
+        org_id: Option<i64>,
+        entity: &EntityRef,
+        request_id: &str,
+        at_ms: i64,
+    ) -> Result<Vec<Told>, FetchFailure> {
+        let mut told = Vec::new();
+        let (Kind::Customer, Some(credentials)) = (entity.kind, self.credentials(org_id).await?) else {
+            return Ok(told);
+        };
+        for page_number in 0..audits::MAX_PAGES {
+            let mut url = self.url(&["api_gateway", "v2", "audits"])?;
+            url.query_pairs_mut()
+                .append_pair("entityType", "CUSTOMER")
+                .append_pair("entityId", &entity.id)
+                .append_pair("sortBy", "autoUpdateTime")
+                .append_pair("sortOrder", "DESC")
+                .append_pair("limit", &audits::ROWS_A_PAGE.to_string())
+                .append_pair("pageNo", &page_number.to_string());
+            let judged = |reply: &Reply| audits::judge(reply.status, &reply.headers, &reply.body, self.clock.now_ms());
+            let answered = |reply: &Reply| Some(judged(reply)).filter(|answer| !matches!(answer, audits::Answer::Unauthorized));
+            match self.ask(&credentials, &url, answered).await? {
+                audits::Answer::Page(page) => {
+                    told.extend(page.told(request_id));
+                    if page.is_last(page_number, at_ms) {
+                        break;
+                    }
+                }
+                audits::Answer::Later(failure) => return Err(failure),
+                audits::Answer::Nothing | audits::Answer::Unauthorized => break,
+            }
+        }
+        Ok(told)
     }
 }
 

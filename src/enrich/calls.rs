@@ -1,53 +1,43 @@
-//! The calls of one batch: each entity once, and none more after the API has failed.
+//! The calls of one batch: none more after the API has failed.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-};
-
-use tokio::sync::OnceCell;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Turnstile;
 use crate::{
     entity::{EntityRef, FetchFailure, Fetched, Scope},
-    ports::Entities,
+    ports::{Clock, Entities},
+    told::Told,
 };
 
-type Outcome = Result<Fetched, FetchFailure>;
-/// By org and entity; whoever comes first makes the call, the others wait for its outcome.
-type Outcomes = HashMap<(Option<i64>, EntityRef), Arc<OnceCell<Outcome>>>;
+/// An entity as it was answered, and when it was asked for.
+#[derive(Clone)]
+pub(super) struct Sighting {
+    pub(super) fetched: Fetched,
+    /// In milliseconds since 1970.
+    pub(super) began_at_ms: i64,
+}
 
-/// What was fetched for a batch so far.
-pub(super) struct Calls<'a, E> {
+/// The way to Capillary for one batch.
+pub(super) struct Calls<'a, E, K> {
     entities: &'a E,
+    clock: &'a K,
     turnstile: &'a Turnstile,
-    outcomes: Mutex<Outcomes>,
     api_failed: AtomicBool,
 }
 
-impl<'a, E: Entities> Calls<'a, E> {
-    pub(super) fn new(entities: &'a E, turnstile: &'a Turnstile) -> Self {
-        Self { entities, turnstile, outcomes: Mutex::new(HashMap::new()), api_failed: AtomicBool::new(false) }
+impl<'a, E: Entities, K: Clock> Calls<'a, E, K> {
+    pub(super) fn new(entities: &'a E, clock: &'a K, turnstile: &'a Turnstile) -> Self {
+        Self { entities, clock, turnstile, api_failed: AtomicBool::new(false) }
     }
 
-    /// The entity's present state; the same answer for all events of the batch that need it.
-    pub(super) async fn fetch(&self, org_id: Option<i64>, entity: &EntityRef) -> Outcome {
-        let cell = {
-            let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(outcomes.entry((org_id, entity.clone())).or_default())
-        };
-        cell.get_or_init(|| self.call(org_id, entity)).await.clone()
-    }
-
-    async fn call(&self, org_id: Option<i64>, entity: &EntityRef) -> Outcome {
+    /// The entity's present state.
+    pub(super) async fn fetch(&self, org_id: Option<i64>, entity: &EntityRef) -> Result<Sighting, FetchFailure> {
         let _turn = self.turnstile.enter().await;
         if self.api_failed.load(Ordering::Relaxed) {
             let cause = "not asked, since the API failed for another event".to_owned();
             return Err(FetchFailure { scope: Scope::Api, retry_after_s: None, cause });
         }
+        let began_at_ms = self.clock.now_ms();
         let outcome = self.entities.fetch(org_id, entity).await;
         match &outcome {
             Err(FetchFailure { scope: Scope::Api, .. }) => {
@@ -56,6 +46,18 @@ impl<'a, E: Entities> Calls<'a, E> {
             }
             _ => self.turnstile.trust(),
         }
-        outcome
+        outcome.map(|fetched| Sighting { fetched, began_at_ms })
+    }
+
+    /// What the audit log tells.
+    pub(super) async fn audits(
+        &self,
+        org_id: Option<i64>,
+        entity: &EntityRef,
+        request_id: &str,
+        at_ms: i64,
+    ) -> Result<Vec<Told>, FetchFailure> {
+        let _turn = self.turnstile.enter().await;
+        self.entities.audits(org_id, entity, request_id, at_ms).await
     }
 }

@@ -7,9 +7,11 @@ use std::{
 };
 
 use crate::{
+    entity::EntityRef,
     event::{Event, NotAnObject},
     ledger::Identity,
     message::TraceHeader,
+    routes,
 };
 
 /// The longest ledger key (one that can be none would make the ledger refuse the whole batch): <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>.
@@ -42,6 +44,10 @@ pub struct Incoming {
 pub(super) struct Opened {
     pub(super) incoming: Incoming,
     pub(super) body: Vec<u8>,
+    /// The entities behind it.
+    pub(super) wanted: Vec<EntityRef>,
+    /// When it happened, as far as known, in milliseconds since 1970.
+    pub(super) happened_at_ms: i64,
     identity: Mutex<Identity>,
     pub(super) started: Instant,
 }
@@ -54,13 +60,16 @@ impl Opened {
         received_at_ms: i64,
         started: Instant,
     ) -> Result<Self, (NotAnObject, Vec<u8>)> {
-        let identity = match Event::parse(&body) {
-            Ok(event) => Identity::of(&event, received_at_ms),
+        let (identity, wanted, happened_at_ms) = match Event::parse(&body) {
+            Ok(event) => {
+                let happened_at_ms = event.created_at_ms().unwrap_or(received_at_ms);
+                (Identity::of(&event, received_at_ms), routes::entities(&event), happened_at_ms)
+            }
             Err(error) => return Err((error, body)),
         };
         let key = incoming.key.clone().filter(|key| (1..=MAX_KEY_BYTES).contains(&key.len()));
         let identity = Identity { key: key.unwrap_or_else(|| identity.key.clone()), ..identity };
-        Ok(Self { incoming, body, identity: Mutex::new(identity), started })
+        Ok(Self { incoming, body, wanted, happened_at_ms, identity: Mutex::new(identity), started })
     }
 
     /// Whose it is; the key moves on when its id turns out to be another event's.

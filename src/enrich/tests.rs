@@ -10,8 +10,15 @@ use serde_json::{Value, value::RawValue};
 
 use super::*;
 use crate::{
-    entity::Scope,
-    ledger::{Identity, Status as RowStatus},
+    entity::{EntityRef, FetchFailure, Fetched, Scope, Status},
+    event::Event,
+    ledger::{
+        Identity, Row, Status as RowStatus,
+        writes::{Attempt, Condition, MARK_PUBLISHED, MARK_PUBLISHED_UNSTORED, STORE},
+    },
+    ports::{Commit, Entry, Known, PortError, Written},
+    snapshot::{Snapshot, may_move},
+    told::Told,
 };
 
 const NOW_MS: i64 = 1_800_000_000_000;
@@ -24,6 +31,7 @@ struct World(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     rows: BTreeMap<String, Row>,
+    snapshots: BTreeMap<Key, Snapshot>,
     attempts: BTreeMap<String, u32>,
     published: Vec<Value>,
     dead: Vec<DeadLetter>,
@@ -43,8 +51,13 @@ impl World {
     }
 
     fn enricher(&self) -> Enricher<Self, Self, Self, Self, Self, Self> {
-        let limits =
-            Limits { event_ttl: Duration::from_secs(21 * 86_400), max_attempts: 3, max_entry_bytes: 262_144, max_entities: 20 };
+        let limits = Limits {
+            event_ttl: Duration::from_secs(21 * 86_400),
+            max_attempts: 3,
+            max_entry_bytes: 262_144,
+            max_entities: 20,
+            snapshot_ttl: Duration::from_secs(400 * 86_400),
+        };
         Enricher {
             ledger: self.clone(),
             bus: self.clone(),
@@ -53,8 +66,22 @@ impl World {
             entities: self.clone(),
             clock: self.clone(),
             limits,
+            rules: Rules::default(),
             turnstile: Turnstile::new(10),
         }
+    }
+
+    fn mark(&self, condition: Condition<'_>, key: &str, expires_at_s: i64) -> Result<Written, PortError> {
+        let mut state = self.state();
+        if state.marks_fail {
+            return Err(down("published"));
+        }
+        if !state.allows(condition, key) {
+            return Ok(Written::Refused);
+        }
+        let row = state.rows.entry(key.to_owned()).or_default();
+        (row.status, row.detail, row.expires_at_s) = (Some(RowStatus::Published), None, Some(expires_at_s));
+        Ok(Written::Yes)
     }
 
     fn published_ids(&self) -> Vec<String> {
@@ -72,43 +99,51 @@ impl Clock for World {
     }
 }
 
+impl State {
+    fn allows(&self, condition: Condition<'_>, key: &str) -> bool {
+        condition.holds(self.rows.get(key), Attempt { now_ms: NOW_MS, fingerprint: "" })
+    }
+}
+
 impl Ledger for World {
-    async fn rows(&self, keys: &[String]) -> Result<Vec<(String, Row)>, PortError> {
+    async fn look(&self, events: &[String], entities: &[Key]) -> Result<Known, PortError> {
         let state = self.state();
         if state.ledger_down {
-            return Err(down("rows"));
+            return Err(down("look"));
         }
-        Ok(keys.iter().filter_map(|key| Some((key.clone(), state.rows.get(key)?.clone()))).collect())
+        Ok(Known {
+            rows: events.iter().filter_map(|key| Some((key.clone(), state.rows.get(key)?.clone()))).collect(),
+            snapshots: entities.iter().filter_map(|key| Some((key.clone(), state.snapshots.get(key)?.clone()))).collect(),
+        })
     }
 
-    async fn store(&self, identity: &Identity, detail: &str, _now_s: i64) -> Result<Written, PortError> {
+    async fn commit(&self, commit: &Commit<'_>) -> Result<Written, PortError> {
         let row = Row {
             status: Some(RowStatus::Enriched),
-            fingerprint: Some(identity.fingerprint.as_str().to_owned()),
-            detail: Some(detail.to_owned()),
+            fingerprint: Some(commit.identity.fingerprint.as_str().to_owned()),
+            detail: Some(commit.detail.to_owned()),
             ..Row::default()
         };
         let mut state = self.state();
-        let known = state.rows.get(&identity.key);
-        if known.is_some_and(|known| known.detail.is_some() || known.status == Some(RowStatus::Published)) {
+        let version = |key: &Key| state.snapshots.get(key).map(|known| known.version);
+        if !state.allows(STORE, &commit.identity.key)
+            || !commit.moves.iter().all(|step| may_move(version(&step.key), step.read_version))
+        {
             return Ok(Written::Refused);
         }
-        state.rows.insert(identity.key.clone(), row);
+        state.rows.insert(commit.identity.key.clone(), row);
+        for step in commit.moves {
+            state.snapshots.insert(step.key.clone(), step.next.clone());
+        }
         Ok(Written::Yes)
     }
 
     async fn published(&self, key: &str, expires_at_s: i64) -> Result<Written, PortError> {
-        let mut state = self.state();
-        if state.marks_fail {
-            return Err(down("published"));
-        }
-        let row = state.rows.entry(key.to_owned()).or_default();
-        (row.status, row.detail, row.expires_at_s) = (Some(RowStatus::Published), None, Some(expires_at_s));
-        Ok(Written::Yes)
+        self.mark(MARK_PUBLISHED, key, expires_at_s)
     }
 
     async fn published_unstored(&self, identity: &Identity, _now_s: i64, expires_at_s: i64) -> Result<Written, PortError> {
-        self.published(&identity.key, expires_at_s).await
+        self.mark(MARK_PUBLISHED_UNSTORED, &identity.key, expires_at_s)
     }
 
     async fn failed(&self, identity: &Identity, _reason: Reason, _expires_at_s: i64) -> Result<Written, PortError> {
@@ -175,6 +210,10 @@ impl Entities for World {
         }
         let body = RawValue::from_string(format!("{{\"id\":{}}}", entity.id)).unwrap();
         Ok(Fetched { status: Status::Found, survivor_id: None, body: Some(body), fetched_at_ms: NOW_MS })
+    }
+
+    async fn audits(&self, _: Option<i64>, _: &EntityRef, _: &str, _: i64) -> Result<Vec<Told>, FetchFailure> {
+        Ok(Vec::new())
     }
 }
 

@@ -1,0 +1,258 @@
+//! What was fetched for an event, judged by what is remembered: what is published, and which snapshots move with it. No calls.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use serde_json::{Value, value::RawValue};
+
+use super::calls::Sighting;
+use crate::{
+    change::Change,
+    cloud_event::{Enriched, EntityChange, View},
+    entity::{EntityRef, Kind, Status},
+    ports::Move,
+    snapshot::{Gone, Judgement, Key, Moved, Rules, Seen, Snapshot, State, TOMBSTONE_TTL_S, judge_gone, judge_seen},
+    told::{Told, origin, shown},
+};
+
+/// What was read of snapshots so far, also that there is none.
+pub(super) type Snapshots = HashMap<Key, Option<Snapshot>>;
+
+/// What the judgement of an event's entities came to.
+pub(super) enum Assembled {
+    /// All are judged.
+    Complete(Box<Outcome>),
+    /// Answers were about others than those asked for, whose snapshots were not read before.
+    Unread(Vec<Key>),
+    /// No call that begins before this time (milliseconds since 1970) can tell which state is newer.
+    Wait { until_ms: i64 },
+}
+
+/// What an event is published with, but for what changed, and what is remembered with it.
+#[derive(Default)]
+pub(super) struct Outcome {
+    pub(super) enriched: Enriched,
+    pub(super) moves: Vec<Move>,
+    pub(super) differences: Vec<Difference>,
+}
+
+/// A state beside the one before.
+pub(super) struct Difference {
+    pub(super) entity: EntityRef,
+    changes: Vec<Change>,
+    before: Option<Arc<RawValue>>,
+    after: Arc<RawValue>,
+    baseline: bool,
+}
+
+/// What all judgements of an event go by.
+pub(super) struct Assembly<'a> {
+    pub(super) org_id: Option<i64>,
+    pub(super) snapshots: &'a Snapshots,
+    /// Whether the event says that its customer was deleted.
+    pub(super) says_deleted: bool,
+    pub(super) rules: &'a Rules,
+    pub(super) snapshot_ttl_s: i64,
+    pub(super) now_ms: i64,
+}
+
+impl Assembly<'_> {
+    /// Judges the answers for an event's entities, in their order.
+    pub(super) fn assemble(&self, sightings: &[(EntityRef, Sighting)]) -> Assembled {
+        let asked: HashSet<Key> = sightings.iter().map(|(entity, _)| Key::of(self.org_id, entity)).collect();
+        let mut assembling =
+            Assembling { assembly: self, done: HashSet::new(), unread: Vec::new(), wait: None, outcome: Outcome::default() };
+        for (entity, sighting) in sightings {
+            let gone = match (sighting.fetched.status, &sighting.fetched.survivor_id) {
+                (Status::Found, Some(_)) | (Status::Merged, _) => Some(Gone::Merged),
+                (Status::Deleted, _) => Some(Gone::Deleted),
+                (Status::Found | Status::NotFound, None) if self.says_deleted && entity.kind == Kind::Customer => {
+                    Some(Gone::Deleted)
+                }
+                _ => None,
+            };
+            match (gone, &sighting.fetched.body) {
+                (Some(gone), _) => assembling.gone(entity, gone, sighting),
+                (None, Some(body)) => assembling.found(entity, body, sighting),
+                (None, None) => assembling.without_body(entity, sighting),
+            }
+            if let (Some(survivor_id), Some(body)) = (&sighting.fetched.survivor_id, &sighting.fetched.body) {
+                let survivor = EntityRef { id: survivor_id.clone(), ..entity.clone() };
+                // Where the survivor is asked for, too, that answer counts.
+                if !asked.contains(&Key::of(self.org_id, &survivor)) {
+                    assembling.found(&survivor, body, sighting);
+                }
+            }
+        }
+        match assembling {
+            Assembling { unread, .. } if !unread.is_empty() => Assembled::Unread(unread),
+            Assembling { wait: Some(until_ms), .. } => Assembled::Wait { until_ms },
+            Assembling { outcome, .. } => Assembled::Complete(Box::new(outcome)),
+        }
+    }
+}
+
+struct Assembling<'a> {
+    assembly: &'a Assembly<'a>,
+    done: HashSet<Key>,
+    unread: Vec<Key>,
+    wait: Option<i64>,
+    outcome: Outcome,
+}
+
+impl Assembling<'_> {
+    fn found(&mut self, entity: &EntityRef, body: &RawValue, sighting: &Sighting) {
+        let Some((key, known)) = self.begin(entity) else { return };
+        let began_at_ms = sighting.began_at_ms;
+        let seen = Seen { body: Arc::from(body.to_owned()), began_at_ms, answered_at_ms: sighting.fetched.fetched_at_ms };
+        let view = View {
+            kind: entity.kind,
+            id: entity.id.clone(),
+            status: Status::Found,
+            fetched_at_ms: Some(seen.answered_at_ms),
+            baseline: Some(false),
+            version: known.as_ref().map(|known| known.version),
+            body: None,
+        };
+        match (judge_seen(entity.kind, known.as_ref(), &seen, self.assembly.rules, self.assembly.now_ms), known) {
+            (Judgement::Stays { body }, _) => self.tell(View { body, ..view }),
+            (Judgement::Wait { until_ms }, _) => self.wait = self.wait.max(Some(until_ms)),
+            (Judgement::Moves(moved), known) => {
+                let body = match &moved.next.state {
+                    State::Body(body) => Some(Arc::clone(body)),
+                    _ => None,
+                };
+                self.tell(View { baseline: Some(moved.baseline), version: Some(moved.next.version), body: body.clone(), ..view });
+                if let Some(after) = body {
+                    let before = known.as_ref().and_then(|known| match &known.state {
+                        State::Body(body) => Some(Arc::clone(body)),
+                        _ => None,
+                    });
+                    let difference = Difference {
+                        entity: entity.clone(),
+                        changes: moved.changes.clone(),
+                        before,
+                        after,
+                        baseline: moved.baseline,
+                    };
+                    self.outcome.differences.push(difference);
+                }
+                self.remember(key, known.as_ref(), moved, self.assembly.snapshot_ttl_s);
+            }
+            (Judgement::Late, Some(known)) => {
+                self.outcome.enriched.late = true;
+                let fetched_at_ms = Some(known.observed_at_ms);
+                match known.state {
+                    State::Body(body) => self.tell(View { body: Some(body), fetched_at_ms, ..view }),
+                    State::TooLarge => {
+                        self.outcome.enriched.truncated = true;
+                        self.tell(View { fetched_at_ms, ..view });
+                    }
+                    State::Gone(gone) => self.tell(View { status: status_of(gone), baseline: None, fetched_at_ms, ..view }),
+                }
+            }
+            (Judgement::Late, None) => {}
+        }
+    }
+
+    fn gone(&mut self, entity: &EntityRef, gone: Gone, sighting: &Sighting) {
+        let Some((key, known)) = self.begin(entity) else { return };
+        let fetched_at_ms = sighting.fetched.fetched_at_ms;
+        let judgement = judge_gone(known.as_ref(), gone, fetched_at_ms, self.assembly.now_ms);
+        let (version, gone) = match (&judgement, &known) {
+            (Judgement::Moves(moved), _) => (Some(moved.next.version), gone),
+            (_, Some(Snapshot { version, state: State::Gone(known), .. })) => (Some(*version), *known),
+            _ => (None, gone),
+        };
+        self.tell(View {
+            kind: entity.kind,
+            id: entity.id.clone(),
+            status: status_of(gone),
+            fetched_at_ms: Some(fetched_at_ms),
+            baseline: None,
+            version,
+            body: None,
+        });
+        if let Judgement::Moves(moved) = judgement {
+            self.remember(key, known.as_ref(), moved, TOMBSTONE_TTL_S);
+        }
+    }
+
+    /// What has no body says nothing of the entity's state; who is known to be gone stays gone.
+    fn without_body(&mut self, entity: &EntityRef, sighting: &Sighting) {
+        let Some((_, known)) = self.begin(entity) else { return };
+        let (status, version) = match (sighting.fetched.status, known) {
+            (Status::NotFound, Some(Snapshot { version, state: State::Gone(gone), .. })) => (status_of(gone), Some(version)),
+            (status, _) => (status, None),
+        };
+        let fetched_at_ms = (status != Status::Skipped).then_some(sighting.fetched.fetched_at_ms);
+        self.tell(View { kind: entity.kind, id: entity.id.clone(), status, fetched_at_ms, baseline: None, version, body: None });
+    }
+
+    /// The key and what is remembered under it, once for each.
+    fn begin(&mut self, entity: &EntityRef) -> Option<(Key, Option<Snapshot>)> {
+        let key = Key::of(self.assembly.org_id, entity);
+        match self.assembly.snapshots.get(&key) {
+            None => {
+                self.unread.push(key);
+                None
+            }
+            Some(known) => self.done.insert(key.clone()).then(|| (key, known.clone())),
+        }
+    }
+
+    fn tell(&mut self, view: View) {
+        self.outcome.enriched.entities.push(view);
+    }
+
+    fn remember(&mut self, key: Key, known: Option<&Snapshot>, moved: Moved, ttl_s: i64) {
+        let expires_at_s = (self.assembly.now_ms / 1000).saturating_add(ttl_s);
+        let read_version = known.map(|known| known.version);
+        self.outcome.moves.push(Move { key, read_version, next: moved.next, expires_at_s });
+    }
+}
+
+impl Outcome {
+    /// Whether there is something whose origin could be told.
+    pub(super) fn differs(&self) -> impl Iterator<Item = &EntityRef> {
+        self.differences
+            .iter()
+            .filter(|difference| difference.baseline || !difference.changes.is_empty())
+            .map(|difference| &difference.entity)
+    }
+
+    /// Tells what changed, and who tells it.
+    pub(super) fn tell_changes(&mut self, told: &[Told]) {
+        let parsed = |body: &RawValue| serde_json::from_str::<Value>(body.get()).unwrap_or_default();
+        for difference in &mut self.differences {
+            let subject = difference.entity.subject();
+            // What is told is told of the customer.
+            let told = if difference.entity.kind == Kind::Customer { told } else { &[] };
+            let changes = if difference.baseline {
+                if told.is_empty() { Vec::new() } else { shown(told, &parsed(&difference.after)) }
+            } else {
+                let before = difference.before.as_deref().filter(|_| !told.is_empty()).map(parsed).unwrap_or_default();
+                let after = if told.is_empty() { Value::Null } else { parsed(&difference.after) };
+                let named = |change: Change| (origin(&change, told, &before, &after), change);
+                std::mem::take(&mut difference.changes).into_iter().map(named).map(|(origin, change)| (change, origin)).collect()
+            };
+            self.enriched.changes.extend(changes.into_iter().map(|(change, origin)| EntityChange {
+                entity: subject.clone(),
+                op: change.op,
+                path: change.path,
+                before: change.before,
+                after: change.after,
+                origin,
+            }));
+        }
+    }
+}
+
+fn status_of(gone: Gone) -> Status {
+    match gone {
+        Gone::Deleted => Status::Deleted,
+        Gone::Merged => Status::Merged,
+    }
+}

@@ -1,0 +1,70 @@
+//! To the bus, and the mark that it was.
+
+use futures_util::future::join_all;
+
+use super::{Enricher, incoming::Opened, settle::Ending};
+use crate::{
+    cloud_event,
+    message::Reason,
+    ports::{Bus, Clock, DeadLetterQueue, Entities, Entry, Ledger, PortError, Redelivery, Written},
+};
+
+/// An event whose outgoing form is settled.
+pub(super) struct Ready {
+    pub(super) position: usize,
+    pub(super) detail: String,
+    /// Whether the ledger stores the detail. It need not where every copy of the message leads to the same one.
+    pub(super) stored: bool,
+}
+
+impl<L, B, D, R, E, K> Enricher<L, B, D, R, E, K>
+where
+    L: Ledger,
+    B: Bus,
+    D: DeadLetterQueue,
+    R: Redelivery,
+    E: Entities,
+    K: Clock,
+{
+    /// Publishes what is ready, and marks what the bus took.
+    pub(super) async fn publish(&self, ready: Vec<Ready>, opened: &[Opened]) -> Vec<(usize, Ending)> {
+        let entries: Vec<Entry> = ready
+            .iter()
+            .map(|event| Entry {
+                detail_type: cloud_event::detail_type(&event.detail),
+                detail: event.detail.clone(),
+                trace: opened.get(event.position).and_then(|message| message.incoming.trace.clone()),
+            })
+            .collect();
+        let results = self.bus.publish(&entries).await;
+        let marks = ready.iter().zip(results).map(async |(event, result)| {
+            let ending = match result {
+                Ok(()) => self.mark_published(event, opened).await,
+                Err(PortError::Invalid { call, cause }) => {
+                    Ending::Failed { reason: Reason::InvalidEntry, cause: format!("{call}: {cause}") }
+                }
+                Err(error) => error.into(),
+            };
+            (event.position, ending)
+        });
+        join_all(marks).await
+    }
+
+    async fn mark_published(&self, event: &Ready, opened: &[Opened]) -> Ending {
+        let Some(message) = opened.get(event.position) else {
+            return Ending::Done("published");
+        };
+        let identity = message.identity();
+        let now_s = self.clock.now_ms() / 1000;
+        let marked = if event.stored {
+            self.ledger.published(&identity.key, self.expires_at_s(now_s)).await
+        } else {
+            self.ledger.published_unstored(&identity, now_s, self.expires_at_s(now_s)).await
+        };
+        match marked {
+            // Refused: a twin marked it.
+            Ok(Written::Yes | Written::Refused) => Ending::Done("published"),
+            Err(error) => error.into(),
+        }
+    }
+}
