@@ -132,7 +132,7 @@ async fn one_customer_that_several_messages_name_is_fetched_once() {
 async fn an_entity_is_fetched_anew_for_each_batch() {
     // An entity from an earlier batch would be an older state than the event.
     let world = World::new().await;
-    let enricher = world.enricher().await;
+    let enricher = world.enricher_with(&[("CAPILLARY_REPLICA_LAG_SECONDS", "0")]).await;
     for city in ["Porto", "Lisboa"] {
         world.capillary().await.customer(5, json!({"extendedFields": {"city": city}})).await;
         world.enqueue(&of_customer("customerUpdated", city, 5)).await;
