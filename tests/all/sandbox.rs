@@ -9,6 +9,7 @@
 
 mod entities;
 mod faults;
+mod replica;
 mod running;
 
 use std::time::{Duration, Instant};

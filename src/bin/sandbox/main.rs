@@ -8,6 +8,7 @@
 //! settings    environment -> types
 //! connection  a listener whose connections can be cut
 //! state       all that the sandbox knows, in one struct
+//! entities    every state that customers and transactions have had, and which of them a read sees
 //! faults      what goes wrong, and how
 //! answers     the documented bodies, filled in
 //! api         Capillary's paths: token, customers, transactions
@@ -18,6 +19,7 @@ mod answers;
 mod api;
 mod connection;
 mod control;
+mod entities;
 mod faults;
 mod settings;
 mod state;
@@ -35,32 +37,7 @@ use crate::connection::{CuttableListener, Cutter};
 use crate::settings::Settings;
 use crate::state::Sandbox;
 
-const HELP: &str = "\
-sandbox: a stand-in for Capillary's APIs, for development and tests
-
-Usage: sandbox [--help]
-
-Environment:
-  SANDBOX_ADDRESS            where to listen; loopback only (127.0.0.1:4580, port 0 takes a free one)
-  SANDBOX_KEY                OAuth key (sandbox-key)
-  SANDBOX_SECRET             OAuth secret (sandbox-secret)
-  SANDBOX_TOKEN_TTL_SECONDS  life of a token (300)
-  Basic authentication: user sandbox-user, password sandbox-password (sent as its MD5 in hex)
-
-Capillary's paths:
-  POST /v3/oauth/token/generate          GET /v2/customers/{id}?source=…      GET /v2/transactions/{id}?type=…
-
-Sandbox's own:
-  GET, PUT /sandbox/customers/{id}       the entity; PUT takes a JSON merge patch (RFC 7396)
-  PUT /sandbox/customers/{id}/state      {\"state\": \"found|missing|deleted|merged|survivor\", \"survivor\": <id>, \"httpStatus\": 404}
-  GET, PUT /sandbox/transactions/{id}    likewise
-  PUT /sandbox/transactions/{id}/state   {\"state\": \"found|missing\"}
-  PUT, DELETE /sandbox/faults            [{\"path\": \"/v2/customers\", \"kind\": \"slow|status|torn|html|unauthorized|hang|reset\",
-                                           \"status\": 429, \"delayMs\": 2000, \"retryAfter\": \"3\", \"times\": 2}]
-  GET, DELETE /sandbox/calls             what was asked, and how it was answered
-  POST /sandbox/reset                    forgets entities, faults and calls; tokens stay
-  GET /sandbox/health
-";
+const HELP: &str = include_str!("help.txt");
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {

@@ -1,16 +1,16 @@
 //! All that the sandbox knows, behind one lock that is never held across an await.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Serialize;
 
 use crate::answers::Answers;
+use crate::entities::{Entities, EntityState};
 use crate::faults::Fault;
 use crate::settings::Settings;
 
@@ -24,48 +24,15 @@ pub(crate) struct Sandbox {
 /// The part that changes.
 #[derive(Default)]
 pub(crate) struct World {
-    pub(crate) customers: BTreeMap<u64, Entity>,
-    pub(crate) transactions: BTreeMap<u64, Entity>,
+    pub(crate) customers: Entities,
+    pub(crate) transactions: Entities,
+    /// How far Capillary's reads are behind the changes.
+    pub(crate) replica_lag: Duration,
     pub(crate) faults: Vec<Fault>,
     pub(crate) calls: Vec<Call>,
     calls_begun: u64,
     /// Live tokens, with the instant at which each one ends.
     pub(crate) tokens: HashMap<String, Instant>,
-}
-
-/// A customer or a transaction that was touched through the control paths. All others follow from the templates.
-pub(crate) struct Entity {
-    pub(crate) body: Value,
-    pub(crate) standing: Standing,
-}
-
-/// Whether and how an entity is found. It is what `PUT /sandbox/…/{id}/state` takes.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Standing {
-    pub(crate) state: StandingName,
-    /// Who is answered instead, when the state is `survivor`.
-    pub(crate) survivor: Option<u64>,
-    /// The status that goes with a refusal. The documentation gives bodies without statuses, so that both ways of
-    /// reading it have to work: 200 unless told otherwise.
-    pub(crate) http_status: Option<u16>,
-}
-
-impl Standing {
-    pub(crate) const FOUND: Self = Self { state: StandingName::Found, survivor: None, http_status: None };
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum StandingName {
-    Found,
-    Missing,
-    /// Deleted after a request for deletion of personal data (8109).
-    Deleted,
-    /// Merged away; nobody is answered instead (8069).
-    Merged,
-    /// Merged away; the survivor is answered (91009).
-    Survivor,
 }
 
 /// One request to Capillary's paths.
@@ -99,10 +66,33 @@ impl Sandbox {
 impl World {
     /// Forgets all but the tokens, which end in their own time as they do at Capillary's.
     pub(crate) fn reset(&mut self) {
-        self.customers.clear();
-        self.transactions.clear();
+        self.customers = Entities::default();
+        self.transactions = Entities::default();
+        self.replica_lag = Duration::ZERO;
         self.faults.clear();
         self.calls.clear();
+    }
+
+    /// How a customer is at present.
+    pub(crate) fn customer(&self, sandbox: &Sandbox, id: u64) -> EntityState {
+        self.customers.now(id).unwrap_or_else(|| EntityState::untouched(sandbox.answers.customer(id)))
+    }
+
+    /// How a transaction is at present.
+    pub(crate) fn transaction(&self, sandbox: &Sandbox, id: u64) -> EntityState {
+        self.transactions.now(id).unwrap_or_else(|| EntityState::untouched(sandbox.answers.transaction(id, "REGULAR")))
+    }
+
+    /// What Capillary's API knows of a customer.
+    pub(crate) fn seen_customer(&mut self, sandbox: &Sandbox, id: u64) -> EntityState {
+        let seen = self.customers.seen(id, self.replica_lag);
+        seen.unwrap_or_else(|| EntityState::untouched(sandbox.answers.customer(id)))
+    }
+
+    /// What Capillary's API knows of a transaction. One that nobody touched is of whichever type it is asked for under.
+    pub(crate) fn seen_transaction(&mut self, sandbox: &Sandbox, id: u64, asked_type: &str) -> EntityState {
+        let seen = self.transactions.seen(id, self.replica_lag);
+        seen.unwrap_or_else(|| EntityState::untouched(sandbox.answers.transaction(id, asked_type)))
     }
 
     fn begin_call(&mut self, request: &Request) -> u64 {

@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+/// How long to wait for what has to come.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+
 const TOKEN_HEADER: &str = "X-CAP-API-OAUTH-TOKEN";
 /// The MD5 of `sandbox-password`, worked out by another program.
 const PASSWORD_MD5: &str = "911b7bf55b7b03cdfe2af9d1e68e4897";
