@@ -1,6 +1,7 @@
 //! `/sandbox/…`: the paths by which tests and the demo say what is so. They need no credentials.
 
 mod entities;
+mod sending;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,7 @@ pub(crate) fn routes() -> Router<Arc<Sandbox>> {
         .route("/sandbox/replica", get(show_replica).put(set_replica))
         .route("/sandbox/reset", post(reset))
         .merge(entities::routes())
+        .merge(sending::routes())
 }
 
 async fn health() -> Json<Value> {
@@ -76,7 +78,7 @@ async fn set_replica(State(sandbox): Shared, Json(replica): Json<Replica>) -> St
 }
 
 async fn reset(State(sandbox): Shared) -> StatusCode {
-    sandbox.world().reset();
+    sandbox.change(|world| world.reset(&sandbox.settings));
     StatusCode::NO_CONTENT
 }
 

@@ -22,6 +22,7 @@ pub(crate) struct EntityState {
 struct Entity {
     /// Each state with the instant it began at, oldest first. Before the first one, the template holds.
     history: Vec<(Instant, EntityState)>,
+    is_heard_of: bool,
     stale: Stale,
 }
 
@@ -62,6 +63,14 @@ pub(crate) enum StandingName {
 
 impl Standing {
     pub(crate) const FOUND: Self = Self { state: StandingName::Found, survivor: None, http_status: None };
+
+    pub(crate) fn of(state: StandingName) -> Self {
+        Self { state, ..Self::FOUND }
+    }
+
+    pub(crate) fn survived_by(survivor: u64) -> Self {
+        Self { state: StandingName::Survivor, survivor: Some(survivor), http_status: None }
+    }
 }
 
 impl EntityState {
@@ -95,6 +104,11 @@ impl Entities {
     /// From now on it is so.
     pub(crate) fn become_so(&mut self, id: u64, state: EntityState) {
         self.0.entry(id).or_default().history.push((Instant::now(), state));
+    }
+
+    /// Whether it was spoken of before, as opposed to being told how it is found; from now on it was.
+    pub(crate) fn hear_of(&mut self, id: u64) -> bool {
+        std::mem::replace(&mut self.0.entry(id).or_default().is_heard_of, true)
     }
 
     pub(crate) fn set_stale(&mut self, id: u64, stale: Stale) {

@@ -2,23 +2,29 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use serde::Serialize;
+use tokio::sync::watch;
 
 use crate::answers::Answers;
+use crate::clock::now_ms;
+use crate::deliveries::Deliveries;
 use crate::entities::{Entities, EntityState};
 use crate::faults::Fault;
 use crate::settings::Settings;
+use crate::webhook::Webhook;
 
 /// What every handler shares.
 pub(crate) struct Sandbox {
     pub(crate) settings: Settings,
     pub(crate) answers: Answers,
     world: Mutex<World>,
+    /// Tells the sender's lanes to look again at what there is to do.
+    news: watch::Sender<()>,
 }
 
 /// The part that changes.
@@ -28,6 +34,8 @@ pub(crate) struct World {
     pub(crate) transactions: Entities,
     /// How far Capillary's reads are behind the changes.
     pub(crate) replica_lag: Duration,
+    pub(crate) webhook: Webhook,
+    pub(crate) deliveries: Deliveries,
     pub(crate) faults: Vec<Fault>,
     pub(crate) calls: Vec<Call>,
     calls_begun: u64,
@@ -55,20 +63,38 @@ pub(crate) struct NeverSent;
 
 impl Sandbox {
     pub(crate) fn new(settings: Settings) -> serde_json::Result<Self> {
-        Ok(Self { settings, answers: Answers::load()?, world: Mutex::default() })
+        let world = World { webhook: settings.webhook.clone(), ..World::default() };
+        Ok(Self { settings, answers: Answers::load()?, world: Mutex::new(world), news: watch::Sender::default() })
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Changes something that concerns the sender.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
+        let changed = change(&mut self.world());
+        self.tell_news();
+        changed
+    }
+
+    pub(crate) fn tell_news(&self) {
+        self.news.send_replace(());
+    }
+
+    pub(crate) fn news(&self) -> watch::Receiver<()> {
+        self.news.subscribe()
+    }
 }
 
 impl World {
-    /// Forgets all but the tokens, which end in their own time as they do at Capillary's.
-    pub(crate) fn reset(&mut self) {
+    /// Forgets all but the tokens, which end in their own time as they do at Capillary's. The webhook is that of the start.
+    pub(crate) fn reset(&mut self, settings: &Settings) {
         self.customers = Entities::default();
         self.transactions = Entities::default();
         self.replica_lag = Duration::ZERO;
+        self.webhook = settings.webhook.clone();
+        self.deliveries.forget();
         self.faults.clear();
         self.calls.clear();
     }
@@ -124,9 +150,4 @@ pub(crate) async fn record_call(State(sandbox): State<Arc<Sandbox>>, request: Re
         sandbox.world().end_call(number, response.status().as_u16());
     }
     response
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -21,7 +21,7 @@ impl TestSandbox {
     }
 
     async fn city(&self, id: u64, city: &str) {
-        self.control(Method::PUT, &format!("/sandbox/customers/{id}"), Some(json!({"extendedFields": {"city": city}}))).await;
+        self.change(&format!("customers/{id}"), json!({"extendedFields": {"city": city}})).await;
     }
 
     async fn city_read(&self, id: u64) -> Value {
@@ -58,8 +58,8 @@ async fn how_an_entity_is_found_lags_too() {
     let sandbox = TestSandbox::start().await;
     sandbox.city(5, "Porto").await;
     sandbox.lag(AN_HOUR_MS).await;
-    sandbox.stand("/sandbox/customers/5/state", json!({"state": "deleted"})).await;
-    sandbox.stand("/sandbox/customers/9/state", json!({"state": "survivor", "survivor": 5})).await;
+    sandbox.delete_customer(5).await;
+    sandbox.merge(9, json!({"into": 5})).await;
     assert_eq!(sandbox.city_read(5).await, "Garden");
     assert_eq!(sandbox.customer_body(9).await["id"], 9);
     sandbox.lag(0).await;
@@ -71,7 +71,7 @@ async fn how_an_entity_is_found_lags_too() {
 async fn a_transaction_lags_too_and_was_of_any_type_before() {
     let sandbox = TestSandbox::start().await;
     sandbox.lag(AN_HOUR_MS).await;
-    sandbox.control(Method::PUT, "/sandbox/transactions/3", Some(json!({"type": "RETURN", "customerId": 7}))).await;
+    sandbox.change("transactions/3", json!({"type": "RETURN", "customerId": 7})).await;
     assert_eq!(sandbox.transaction_body("3").await["type"], "REGULAR");
     assert_ne!(sandbox.transaction_body("3?type=RETURN").await["customerId"], 7);
     sandbox.lag(0).await;
@@ -98,8 +98,7 @@ async fn the_next_reads_can_be_made_to_miss_the_last_changes() {
 async fn a_transaction_can_be_stale_once() {
     let sandbox = TestSandbox::start().await;
     for amount in [1, 2] {
-        let patch = json!({"billDetails": {"amount": amount}});
-        sandbox.control(Method::PUT, "/sandbox/transactions/3", Some(patch)).await;
+        sandbox.change("transactions/3", json!({"billDetails": {"amount": amount}})).await;
     }
     sandbox.stale("transactions/3", 1, 1).await;
     assert_eq!(sandbox.transaction_body("3").await["billDetails"]["amount"], 1);
