@@ -7,6 +7,7 @@
     reason = "a test that cannot go on shall panic; these are its helpers"
 )]
 
+mod audits;
 mod changes;
 mod entities;
 mod faults;

@@ -20,6 +20,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::answers::{as_survivor, only_embedded, v2_error, v3_error, with_status};
+use crate::audits::audits;
 use crate::entities::{EntityState, StandingName};
 use crate::state::Sandbox;
 
@@ -28,12 +29,13 @@ const TOKEN_HEADER: &str = "x-cap-api-oauth-token";
 const SOURCES: [&str; 12] =
     ["INSTORE", "WECHAT", "WEB_ENGAGE", "FACEBOOK", "MARTJACK", "TMALL", "TAOBAO", "JD", "ECOMMERCE", "WEBSITE", "LINE", "ALL"];
 
-type Parameters = Query<HashMap<String, String>>;
+pub(crate) type Parameters = Query<HashMap<String, String>>;
 
 pub(crate) fn routes() -> Router<Arc<Sandbox>> {
     Router::new()
         .route("/v2/customers/{id}", get(customer))
         .route("/v2/transactions/{id}", get(transaction))
+        .route("/api_gateway/v2/audits", get(audits))
         .route(TOKEN_PATH, post(generate_token))
         .fallback(unknown_path)
 }

@@ -1,10 +1,11 @@
-//! Changes of customers and transactions, each one together with its event, under one lock: nobody
+//! Changes of customers and transactions, each one together with its audit rows and its event, under one lock: nobody
 //! sees the one without the other.
 
 use serde_json::{Value, json};
 
 use crate::answers::{merge, stamp};
-use crate::difference;
+use crate::audits::Row;
+use crate::difference::{self, Difference, Kind};
 use crate::entities::{EntityState, Standing, StandingName};
 use crate::event_data;
 use crate::events::{Event, Occasion};
@@ -58,6 +59,7 @@ pub(crate) fn patch_customer(sandbox: &Sandbox, id: u64, patch: &Value, telling:
         world.customers.become_so(id, EntityState { body: body.clone(), standing: before.standing });
 
         let occasion = Occasion::api_call();
+        world.audits.extend(Row::of_differences(world.webhook.org_id, id, &occasion, &differences));
         let told = if world.webhook.tells == Tells::UpdatedFields { differences.as_slice() } else { &[] };
         let data = match name {
             Some("customerUpdated") => event_data::customer_updated(&body, occasion.at, told),
@@ -95,6 +97,7 @@ pub(crate) fn merge_customers(sandbox: &Sandbox, victim: u64, survivor: u64, sta
     sandbox.change(|world| {
         let (lost, kept) = (world.customer(sandbox, victim), world.customer(sandbox, survivor));
         let body = with_identifiers_of(&kept.body, &lost.body);
+        let taken = taken_identifiers(&kept.body, &body);
         for id in [victim, survivor] {
             world.customers.hear_of(id);
         }
@@ -102,6 +105,7 @@ pub(crate) fn merge_customers(sandbox: &Sandbox, victim: u64, survivor: u64, sta
         world.customers.become_so(survivor, EntityState { body: body.clone(), standing: kept.standing });
 
         let occasion = Occasion::api_call();
+        world.audits.push(Row::of_merge(world.webhook.org_id, survivor, &occasion, [&lost.body, &kept.body], &taken));
         let data = event_data::customers_merged(&lost.body, &body);
         let event_id = tell(world, "loyaltyCustomerMerge", &occasion.request_id, &occasion, &data);
         Change { entity: body, request_id: occasion.request_id, event_id }
@@ -115,6 +119,7 @@ pub(crate) fn delete_customer(sandbox: &Sandbox, id: u64) -> Change {
         world.customers.hear_of(id);
         world.customers.become_so(id, EntityState { body: body.clone(), standing: Standing::of(StandingName::Deleted) });
         let occasion = Occasion::without_call();
+        world.audits.push(Row::of_deletion(world.webhook.org_id, id, &occasion));
         let data = event_data::customer_deleted(&body, occasion.at);
         let event_id = tell(world, "customerUpdated", &id.to_string(), &occasion, &data);
         Change { entity: body, request_id: occasion.request_id, event_id }
@@ -159,4 +164,8 @@ fn with_identifiers_of(survivor: &Value, victim: &Value) -> Value {
     }
     stamp(&mut body, &json!({}));
     body
+}
+
+fn taken_identifiers(before: &Value, after: &Value) -> Vec<Difference> {
+    difference::between(before, after).into_iter().filter(|difference| difference.kind == Kind::Identifier).collect()
 }

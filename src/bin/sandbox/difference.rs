@@ -26,6 +26,8 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    pub(crate) const ALL: [Self; 4] = [Self::StandardField, Self::Identifier, Self::CustomField, Self::ExtendedField];
+
     /// As events (`fieldType`) and the audit API (`referenceType`) call it.
     pub(crate) fn name(self) -> &'static str {
         match self {

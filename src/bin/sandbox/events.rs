@@ -17,7 +17,7 @@ pub(crate) struct Event {
     pub(crate) body: Bytes,
 }
 
-/// The call that changed something: what its event and its answer have in common.
+/// The call that changed something: what its event, its audit rows and its answer have in common.
 pub(crate) struct Occasion {
     /// Empty where no call of the API was the cause.
     pub(crate) request_id: String,

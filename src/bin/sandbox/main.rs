@@ -14,6 +14,7 @@
 //!  └ sending     webhook, events, deliveries
 //!
 //! api         Capillary's paths: token, customers, transactions
+//! audits      Capillary's audit API
 //! answers     the documented bodies, filled in
 //! faults      what goes wrong, and how
 //!
@@ -30,6 +31,7 @@
 
 mod answers;
 mod api;
+mod audits;
 mod backoff;
 mod changes;
 mod clock;

@@ -11,6 +11,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::answers::Answers;
+use crate::audits::Row;
 use crate::clock::now_ms;
 use crate::deliveries::Deliveries;
 use crate::entities::{Entities, EntityState};
@@ -34,6 +35,8 @@ pub(crate) struct World {
     pub(crate) transactions: Entities,
     /// How far Capillary's reads are behind the changes.
     pub(crate) replica_lag: Duration,
+    /// Oldest first.
+    pub(crate) audits: Vec<Row>,
     pub(crate) webhook: Webhook,
     pub(crate) deliveries: Deliveries,
     pub(crate) faults: Vec<Fault>,
@@ -93,6 +96,7 @@ impl World {
         self.customers = Entities::default();
         self.transactions = Entities::default();
         self.replica_lag = Duration::ZERO;
+        self.audits.clear();
         self.webhook = settings.webhook.clone();
         self.deliveries.forget();
         self.faults.clear();

@@ -10,6 +10,11 @@ pub(super) fn event(name: &str) -> Value {
     serde_json::from_str(delivery["body"].as_str().unwrap()).unwrap()
 }
 
+/// An answer of the audit API.
+pub(super) fn audits(name: &str) -> Value {
+    read(&format!("tests/all/sandbox/samples/{name}.json"))
+}
+
 fn read(path: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
