@@ -1,5 +1,7 @@
 //! The `data` of events. The members are those of captured deliveries (2021 to 2025), without the optional ones.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use crate::difference::{Difference, identifiers, members, text};
@@ -118,8 +120,10 @@ fn customer_identifiers(body: &Value) -> Value {
         .collect();
     let mut told = json!({"customerId": body.get("id"), "instore": in_store});
     if let Some(account) = account_of(profile) {
+        // A profile lists most of them twice.
+        let known: BTreeSet<(&str, &str)> = identifiers(profile).collect();
         let known: Value =
-            identifiers(profile).map(|(name, value)| json!({"identifierType": name, "identifierValue": value})).collect();
+            known.into_iter().map(|(name, value)| json!({"identifierType": name, "identifierValue": value})).collect();
         let source = at_place(profile, "/source").as_str().map(source_key).unwrap_or_default();
         put(&mut told, &source, json!({"accounts": [{"accountId": account, "identifiers": known}]}));
     }

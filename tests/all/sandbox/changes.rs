@@ -85,6 +85,9 @@ async fn a_customer_of_another_source_is_told_with_her_account_there() {
     assert_eq!((&data["source"], &data["accountId"]), (&json!("WECHAT"), &json!("ufavxm-kyf8")));
     let sample = samples::event("transactionAdded.flat");
     assert_alike(&data["customerIdentifiers"]["wechat"], &sample["data"]["customerIdentifiers"]["wechat"]);
+    let identifiers = data["customerIdentifiers"]["wechat"]["accounts"][0]["identifiers"].as_array().unwrap();
+    let types: Vec<&Value> = identifiers.iter().map(|identifier| &identifier["identifierType"]).collect();
+    assert_eq!(types, ["cardnumber", "email", "line", "mobile"], "each one once");
 }
 
 #[tokio::test]
