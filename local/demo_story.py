@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from demo_stack import DemoStack, table, wait_until
@@ -82,7 +83,7 @@ class Story:
         with step("a customer registers, is renamed, gets a bill, the bill is updated"):
             profile = self.demo.sandbox("GET", customer)[0]["profiles"][0]
             self.happens(Happening("a customer registers", "customerAdded", is_first_sight=True), customer, {})
-            renamed = {**profile, "firstName": "Anna", "autoUpdateTime": None}
+            renamed = {**profile, "firstName": "Anna", "autoUpdateTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
             self.happens(Happening("she is renamed", "customerUpdated", "/profiles/0/firstName"), customer, {"profiles": [renamed]})
             bought = Happening("she gets a bill", "transactionAdded", is_first_sight=True)
             self.happens(bought, bill, {"customerId": self.customer, "billDetails": {"amount": 400.0}})
