@@ -7,6 +7,7 @@
 )]
 
 mod deployed;
+mod detail_schema;
 mod enricher_batches;
 mod enricher_capillary;
 mod enricher_ledger;
