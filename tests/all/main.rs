@@ -6,6 +6,7 @@
     reason = "a panic is how a test fails, and its bodies are invented"
 )]
 
+mod consumer;
 mod deployed;
 mod detail_schema;
 mod enricher_batches;
@@ -14,6 +15,7 @@ mod enricher_ledger;
 mod enricher_output;
 mod events;
 mod logs;
+mod readme;
 mod receiver_answers;
 mod receiver_auth;
 mod receiver_faults;
