@@ -142,8 +142,9 @@ impl Consumer {
 
     /// Hands over these details in this order, each in a batch of its own.
     async fn takes(&self, names: &[&str]) {
-        for message in self.messages(names).await {
-            assert_eq!(self.take(&self.table, &[message]), Vec::<String>::new());
+        for name in names {
+            let messages = self.messages(&[name]).await;
+            assert_eq!(self.take(&self.table, &messages), Vec::<String>::new(), "{name}");
         }
     }
 
@@ -169,7 +170,7 @@ async fn the_consumer_keeps_the_newest_state_whatever_comes_twice_or_late() {
     let consumer = Consumer::start().await;
     consumer.takes(&["customer-updated"]).await;
     assert_eq!(consumer.state(CUSTOMER).await.0, 1_755_225_721_008);
-    consumer.takes(&["customer-identifier-changed", "customer-updated", "customer-late", "customer-identifier-changed"]).await;
+    consumer.takes(&["customer-identifier-changed", "customer-identifier-changed", "customer-updated", "customer-late"]).await;
     let newest = examples::detail("customer-identifier-changed")["data"]["entities"][0].clone();
     let expected = (newest["version"].as_u64().unwrap(), "found".to_owned(), Some(newest["body"].clone()));
     assert_eq!(consumer.state(CUSTOMER).await, expected);
