@@ -73,7 +73,10 @@ fn each_broken_detail_is_refused_where_it_is_broken() {
         (updated, entity, "note", With(json!(1)), entity, ": note"),
         (deleted, entity, "body", With(json!({"id": 728_942_858})), "/data/entities/0/body", "body"),
         (deleted, entity, "baseline", With(json!(true)), "/data/entities/0/baseline", "baseline"),
+        (deleted, entity, "fetchedAt", Without, entity, "required: fetchedAt"),
         (deleted, entity, "status", With(json!("skipped")), "/data/entities/0/fetchedAt", "fetchedAt"),
+        (updated, entity, "status", With(json!("not_found")), "/data/entities/0/version", "version"),
+        (updated, entity, "status", With(json!("forbidden")), "/data/entities/0/body", "body"),
         // Changes.
         (updated, first, "entity", With(json!("728942858")), "/data/changes/0/entity", "pattern"),
         (updated, first, "op", With(json!("move")), "/data/changes/0/op", "enum"),
@@ -94,12 +97,35 @@ fn each_broken_detail_is_refused_where_it_is_broken() {
 }
 
 #[test]
+fn a_subject_or_a_change_of_an_entity_that_is_not_there_is_refused() {
+    for (pointer, member, place) in [("", "subject", "/subject"), ("/data/changes/1", "entity", "/data/changes/1/entity")] {
+        let faults = faults(&edited("customer-updated", pointer, member, &With(json!("customer/5"))));
+        assert!(matches!(faults.as_slice(), [one] if one.starts_with(&format!("{place} is "))), "{faults:#?}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_told_once_and_nothing_else_with_it() {
+    for (pointer, member) in [
+        ("", "id"),
+        ("", "data"),
+        ("/data", "enrichment"),
+        ("/data/enrichment", "status"),
+        ("/data/enrichment", "truncated"),
+        ("/data/entities/0", "status"),
+        ("/data/changes/0", "op"),
+    ] {
+        let faults = faults(&edited("customer-updated", pointer, member, &Without));
+        assert!(matches!(faults.as_slice(), [one] if one.ends_with(&format!("required: {member}"))), "{member}: {faults:#?}");
+    }
+}
+
+#[test]
 fn what_a_detail_may_leave_out_or_add_is_allowed() {
     let (updated, deleted, truncated) = ("customer-updated", "customer-deleted", "customer-truncated");
     for (name, pointer, member, edit) in [
         (deleted, "/data/entities/0", "version", With(json!(1_756_713_602_010_u64))),
         (deleted, "/data/entities/0", "status", With(json!("merged"))),
-        (deleted, "/data/entities/0", "type", With(json!("points_ledger"))),
         (updated, "/data/changes/0", "before", With(Value::Null)),
         (updated, "/data/changes/0", "path", With(json!(""))),
         (updated, "/data/event", "anything", With(json!([1.10]))),
@@ -108,6 +134,10 @@ fn what_a_detail_may_leave_out_or_add_is_allowed() {
     ] {
         assert_valid(&edited(name, pointer, member, &edit));
     }
+    let mut other = examples::detail("customer-deleted");
+    object(&mut other, "").insert("subject".into(), json!("points_ledger/a/1"));
+    object(&mut other, "/data/entities/0").extend([("type".into(), json!("points_ledger")), ("id".into(), json!("a/1"))]);
+    assert_valid(&other);
 }
 
 #[test]

@@ -15,10 +15,31 @@ struct Judge {
 /// test's output is no place for a person's data.
 pub(crate) fn faults(detail: &Value) -> Vec<String> {
     let Judge { schemas, detail: schema } = judge();
-    let Err(error) = schemas.validate(detail, *schema) else { return Vec::new() };
+    let Err(error) = schemas.validate(detail, *schema) else { return broken_references(detail) };
     let mut faults = Vec::new();
     collect(&error, &mut faults);
     faults
+}
+
+/// What the schema says in words only, for want of a keyword: who is meant is there.
+fn broken_references(detail: &Value) -> Vec<String> {
+    let list = |name: &str| detail["data"][name].as_array().cloned().unwrap_or_default();
+    let reference = |entity: &Value| Value::from(format!("{}/{}", text(&entity["type"]), text(&entity["id"])));
+    let entities: Vec<Value> = list("entities").iter().map(reference).collect();
+    let mut faults = Vec::new();
+    if detail.get("subject") != entities.first() {
+        faults.push("/subject is not the first of /data/entities".to_owned());
+    }
+    for (position, change) in list("changes").iter().enumerate() {
+        if !entities.contains(&change["entity"]) {
+            faults.push(format!("/data/changes/{position}/entity is none of /data/entities"));
+        }
+    }
+    faults
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
 /// Fails unless a detail is as the published schema says.
