@@ -81,7 +81,6 @@ fn collect(error: &ValidationError<'_, '_>, faults: &mut Vec<String>) {
 fn members(kind: &ErrorKind<'_, '_>) -> String {
     match kind {
         ErrorKind::Required { want } => format!(": {}", want.join(", ")),
-        ErrorKind::DependentRequired { missing, .. } => format!(": {}", missing.join(", ")),
         ErrorKind::AdditionalProperties { got } => format!(": {}", got.join(", ")),
         _ => String::new(),
     }
