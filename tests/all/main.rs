@@ -6,13 +6,16 @@
     reason = "a panic is how a test fails, and its bodies are invented"
 )]
 
+mod consumer;
 mod deployed;
+mod detail_schema;
 mod enricher_batches;
 mod enricher_capillary;
 mod enricher_ledger;
 mod enricher_output;
 mod events;
 mod logs;
+mod readme;
 mod receiver_answers;
 mod receiver_auth;
 mod receiver_faults;
