@@ -51,12 +51,13 @@ impl Identity {
 
 /// Best first: those of line items and payment modes, customers' profiles, subscriptions, identifiers and channels, cards, custom
 /// fields.
-const IDENTITIES: [Identity; 9] = [
+const IDENTITIES: [Identity; 10] = [
     Identity::of(&["id"]),
     Identity { required: &["source"], optional: &["accountId"] },
     Identity { required: &["channel"], optional: &["priority", "sourceName"] },
     Identity::of(&["type", "value"]),
     Identity::of(&["key"]),
+    Identity::of(&["programId"]),
     Identity::of(&["fieldName"]),
     Identity::of(&["name"]),
     Identity::of(&["code"]),
@@ -211,7 +212,8 @@ fn rearranged(before: &Value, after: &Value) -> Value {
     }
 }
 
-/// Which element of `before` is which of `after`: by identity where all elements have one, else by place.
+/// Which element of `before` is which of `after`: by identity where all elements have one. Else objects that are the same belong
+/// together, and what is left belongs together by place.
 fn pairs(before: &[Value], after: &[Value]) -> Vec<(usize, usize)> {
     for identity in &IDENTITIES {
         if let (Some(_), Some(places)) = (by_identity(before, identity), by_identity(after, identity)) {
@@ -219,7 +221,22 @@ fn pairs(before: &[Value], after: &[Value]) -> Vec<(usize, usize)> {
             return before.iter().enumerate().filter_map(|(index, value)| Some((index, place(value)?))).collect();
         }
     }
-    (0..before.len().min(after.len())).map(|index| (index, index)).collect()
+    let (mut pairs, mut old, mut new) = (Vec::new(), Vec::from_iter(0..before.len()), Vec::from_iter(0..after.len()));
+    if before.iter().chain(after).all(Value::is_object) {
+        let mut places: HashMap<String, Vec<usize>> = HashMap::new();
+        for (index, element) in after.iter().enumerate().rev() {
+            places.entry(element.to_string()).or_default().push(index);
+        }
+        for (index, element) in before.iter().enumerate() {
+            pairs.extend(places.get_mut(&element.to_string()).and_then(Vec::pop).map(|place| (index, place)));
+        }
+        let (matched_old, matched_new): (HashSet<usize>, HashSet<usize>) = pairs.iter().copied().unzip();
+        old.retain(|index| !matched_old.contains(index));
+        new.retain(|index| !matched_new.contains(index));
+    }
+    pairs.extend(old.into_iter().zip(new));
+    pairs.sort_unstable();
+    pairs
 }
 
 /// The places of elements by their identities; none if one has none or shares it with another.
@@ -361,6 +378,13 @@ mod tests {
         let after = json!([{"channel": "SMS", "priority": "TRANS", "type": "OPTIN"}, {"channel": "SMS", "priority": "BULK", "type": "OPTOUT"}]);
         let expected = [(Op::Replace, "/0/type".to_owned()), (Op::Replace, "/1/type".to_owned())];
         assert_eq!(told(&before, &after), expected);
+    }
+
+    #[test]
+    fn a_set_of_objects_without_identity_has_no_order() {
+        assert!(told(&json!([{"a": 1}, {"b": 2}, {"a": 1}]), &json!([{"b": 2}, {"a": 1}, {"a": 1}])).is_empty());
+        assert_eq!(told(&json!([{"a": 1}, {"b": 2}]), &json!([{"b": 2}, {"a": 3}])), [(Op::Replace, "/0/a".into())]);
+        assert_eq!(told(&json!(["a", "b"]), &json!(["b", "a"])).len(), 2, "a list of texts may have one");
     }
 
     #[test]

@@ -131,7 +131,7 @@ impl EnricherConfig {
             volatile: Volatile::parse(&source.get("VOLATILE_FIELDS").unwrap_or_else(|| VOLATILE_FIELDS.to_owned())),
             event_bus_name: required(source, "EVENT_BUS_NAME")?,
             max_attempts: number(source, "MAX_ATTEMPTS", 8, 1..=1000)?,
-            max_entry_bytes: size(number(source, "MAX_ENTRY_KIB", 256, 1..=1024)?) * 1024,
+            max_entry_bytes: size(number(source, "MAX_ENTRY_KIB", 256, 1..=256)?) * 1024,
             max_entities: size(number(source, "ENRICH_MAX_ENTITIES", 20, 1..=25)?),
             capillary_secret_id: required(source, "CAPILLARY_SECRET_ID")?,
             capillary: CapillaryConfig::read(source)?,

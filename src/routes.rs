@@ -9,6 +9,10 @@ use crate::{
 type Path = &'static [&'static str];
 
 const CUSTOMER: Path = &["data", "customerIdentifiers", "customerId"];
+/// Of a request to delete somebody's data (facts 1.7).
+const REQUESTING_CUSTOMER: Path = &["customerId"];
+const SURVIVOR: Path = &["data", "survivorCustomerIdentifiers", "customerId"];
+const VICTIM: Path = &["data", "victimCustomerIdentifiers", "customerId"];
 const TRANSACTION: Path = &["data", "transactionId"];
 const BILL_TYPE: Path = &["data", "billType"];
 
@@ -22,7 +26,9 @@ enum Lookup {
 }
 
 /// Event name in lower case, and what to fetch for it: first what the event is about.
-const ROUTES: [(&str, &[Lookup]); 2] = [
+const ROUTES: [(&str, &[Lookup]); 4] = [
+    ("loyaltycustomermerge", &[Lookup::Customer(SURVIVOR), Lookup::Customer(VICTIM)]),
+    ("requestupdated", &[Lookup::Customer(CUSTOMER), Lookup::Customer(REQUESTING_CUSTOMER)]),
     ("transactionadded", &[Lookup::Transaction(TRANSACTION), Lookup::Customer(CUSTOMER)]),
     ("transactionupdated", &[Lookup::Transaction(TRANSACTION), Lookup::Customer(CUSTOMER)]),
 ];
@@ -84,6 +90,13 @@ mod tests {
             subjects(r#"{"eventName":"transactionAdded","data":{"transactionId":7,"customerIdentifiers":{}}}"#),
             ["transaction/7"]
         );
+    }
+
+    #[test]
+    fn a_merge_brings_both_customers_and_a_request_the_one_that_it_is_about() {
+        let merge = r#"{"eventName":"loyaltyCustomerMerge","data":{"survivorCustomerIdentifiers":{"customerId":1},"victimCustomerIdentifiers":{"customerId":2}}}"#;
+        assert_eq!(subjects(merge), ["customer/1", "customer/2"]);
+        assert_eq!(subjects(r#"{"eventName":"requestUpdated","customerId":7,"data":{"requestId":"x"}}"#), ["customer/7"]);
     }
 
     #[test]

@@ -14,6 +14,9 @@ use crate::{
     stamp::Stamp,
 };
 
+/// Beyond this age of what is remembered, no answer is taken for an older one, whatever its time says, in milliseconds (1 h): no replica lags
+/// so far, but a time can go back, where the profile that bore it is unlinked or an org drops the offsets of its times.
+const MAX_LATE_MS: i64 = 60 * 60 * 1000;
 /// How long it is remembered that somebody was deleted or merged away, in seconds (90 days).
 pub const TOMBSTONE_TTL_S: i64 = 90 * 24 * 60 * 60;
 
@@ -142,7 +145,7 @@ pub struct Moved {
 /// Judges an answer with a body by what is remembered.
 pub fn judge_seen(kind: Kind, known: Option<&Snapshot>, seen: &Seen, rules: &Rules, now_ms: i64) -> Judgement {
     // What can't be compared (nested deeper than the parser goes) is seen for the first time each time.
-    let after: Option<Value> = serde_json::from_str(seen.body.get()).ok();
+    let after = parsed(&seen.body);
     let stamp = after.as_ref().and_then(|after| Stamp::of(kind, after));
     let moved = |known: Option<&Snapshot>, body: Arc<RawValue>, changes, baseline| {
         let version = known.map_or(now_ms, |known| known.version.saturating_add(1));
@@ -156,6 +159,8 @@ pub fn judge_seen(kind: Kind, known: Option<&Snapshot>, seen: &Seen, rules: &Rul
         (Some(seen), Some(known)) => seen.compare(&known).unwrap_or(Ordering::Equal),
         _ => Ordering::Equal,
     };
+    let is_settled = seen.began_at_ms >= known.observed_at_ms.saturating_add(MAX_LATE_MS);
+    let age = if age == Ordering::Less && is_settled { Ordering::Equal } else { age };
     let stays = |body: Arc<RawValue>| Judgement::Stays { body: Some(body) };
     let before: Option<Value> = match &known.state {
         State::Gone(_) => return Judgement::Late,
@@ -163,7 +168,7 @@ pub fn judge_seen(kind: Kind, known: Option<&Snapshot>, seen: &Seen, rules: &Rul
         State::TooLarge if stamp.is_some() && age == Ordering::Equal => return stays(Arc::clone(&seen.body)),
         State::TooLarge => None,
         State::Body(body) if body.get() == seen.body.get() => return stays(Arc::clone(&seen.body)),
-        State::Body(body) => serde_json::from_str(body.get()).ok(),
+        State::Body(body) => parsed(body),
     };
     let difference = before.zip(after).map(|(before, after)| difference(&before, &after, &rules.volatile));
     let body = || {
@@ -185,6 +190,34 @@ pub fn judge_seen(kind: Kind, known: Option<&Snapshot>, seen: &Seen, rules: &Rul
         Some(difference) => moved(Some(known), body, difference.changes, false),
         None => moved(Some(known), body, Vec::new(), true),
     }
+}
+
+/// A body as values.
+pub(crate) fn parsed(body: &RawValue) -> Option<Value> {
+    let text = body.get();
+    serde_json::from_str(text).ok().or_else(|| serde_json::from_str(&without_lone_surrogates(text)).ok())
+}
+
+/// Half of a character, as cut texts have it at their end, stands for no character; the parser refuses the whole text for it.
+fn without_lone_surrogates(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, escape)) = rest.find('\\').and_then(|at| rest.split_at_checked(at)) {
+        clean.push_str(before);
+        let unit = |text: &str| u16::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok();
+        let (kept, length) = match (unit(escape), escape.get(6..).and_then(unit)) {
+            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => (None, 12),
+            (Some(0xd800..=0xdfff), _) => (Some("\\ufffd"), 6),
+            (Some(_), _) => (None, 6),
+            // Another escape, of two characters.
+            (None, _) => (None, 2),
+        };
+        let (escape, after) = escape.split_at_checked(length).unwrap_or((escape, ""));
+        clean.push_str(kept.unwrap_or(escape));
+        rest = after;
+    }
+    clean.push_str(rest);
+    clean
 }
 
 /// Judges an answer that somebody is gone. That is final, so it is never older than what is remembered.
@@ -256,6 +289,8 @@ mod tests {
         assert_eq!((newer.next.version, newer.baseline, newer.changes.len()), (8, false, 1));
         assert_eq!(newer.changes[0].path, "/profiles/0/firstName");
         assert!(matches!(judge(Some(&known), &customer("Anna", Some(9)), OBSERVED + 10 * LAG), Judgement::Late));
+        let back = moved(judge(Some(&known), &customer("Anna", Some(9)), OBSERVED + MAX_LATE_MS));
+        assert_eq!(back.changes.len(), 1, "a time that goes back freezes nobody for ever");
         let only_the_time = moved(judge(Some(&known), &customer("Ana", Some(11)), OBSERVED));
         assert!(only_the_time.changes.is_empty(), "an answer from between must not pass for newer later");
     }
@@ -303,8 +338,26 @@ mod tests {
         assert!(moved(judge(Some(&large), &customer("Ana", Some(11)), OBSERVED)).baseline);
         assert!(matches!(judge(Some(&large), &customer("Ana", Some(10)), OBSERVED), Judgement::Stays { .. }));
         assert!(matches!(judge(Some(&large), &customer("Ana", Some(9)), OBSERVED), Judgement::Late));
+        let cut = |name: &str| format!(r#"{{"id":1,"profiles":[{{"firstName":"{name}","lastName":"\\ud83d"}}]}}"#);
+        assert_eq!(
+            moved(judge(Some(&known(&cut("Ana"))), &cut("Anna"), OBSERVED + LAG)).changes.len(),
+            1,
+            "half an emoji blinds nobody"
+        );
         let deep = |inner: u32| format!("{}{inner}{}", "[".repeat(200), "]".repeat(200));
         assert!(moved(judge(Some(&known(&deep(1))), &deep(2), OBSERVED + LAG)).baseline);
+    }
+
+    #[test]
+    fn only_halves_of_characters_are_replaced() {
+        for (text, clean) in [
+            (r#""\ud83d""#, r#""\ufffd""#),
+            (r#""\ude00\ud83d\n""#, r#""\ufffd\ufffd\n""#),
+            (r#""\ud83d\ude00 \\ud83d \u00e9é\"""#, r#""\ud83d\ude00 \\ud83d \u00e9é\"""#),
+            (r#""\"#, r#""\"#),
+        ] {
+            assert_eq!(without_lone_surrogates(text), clean);
+        }
     }
 
     #[test]

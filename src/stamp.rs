@@ -47,10 +47,15 @@ impl Stamp {
         // A space instead of the `T` occurs, too.
         let text = text.trim().replacen(' ', "T", 1);
         if let Ok(at) = OffsetDateTime::parse(&text, &Rfc3339).or_else(|_| OffsetDateTime::parse(&text, OFFSET_WITHOUT_COLON)) {
-            return Some(Self { at: at.to_offset(UtcOffset::UTC), has_offset: true });
+            return Self::new(at.checked_to_offset(UtcOffset::UTC)?, true);
         }
         let at = PrimitiveDateTime::parse(&text, WITHOUT_OFFSET).ok()?;
-        Some(Self { at: at.assume_utc(), has_offset: false })
+        Self::new(at.assume_utc(), false)
+    }
+
+    /// A time that can be written down.
+    fn new(at: OffsetDateTime, has_offset: bool) -> Option<Self> {
+        (0..=9999).contains(&at.year()).then_some(Self { at, has_offset })
     }
 
     /// Which one is earlier; none if that can't be told.
@@ -63,7 +68,7 @@ impl Stamp {
             Value::String(text) => Self::parse(text),
             Value::Number(ms) => {
                 let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms.as_i64()?) * 1_000_000).ok()?;
-                Some(Self { at, has_offset: true })
+                Self::new(at, true)
             }
             _ => None,
         }
@@ -99,7 +104,7 @@ mod tests {
             assert_eq!(stamp(text).to_string(), written);
             assert_eq!(stamp(written), stamp(text));
         }
-        for text in ["2025-06-22", "", "soon", "1693164549783"] {
+        for text in ["2025-06-22", "", "soon", "1693164549783", "9999-12-31T23:59:59-05:00", "0000-01-01T00:00:00+05:30"] {
             assert_eq!(Stamp::parse(text), None, "{text}");
         }
     }
@@ -121,6 +126,7 @@ mod tests {
             Some(stamp("2023-08-27T19:29:09.783Z"))
         );
         assert_eq!(Stamp::of(Kind::Customer, &json!({"profiles": {}})), None);
+        assert_eq!(Stamp::of(Kind::Transaction, &json!({"autoUpdateTime": -100_000_000_000_000_i64})), None);
         assert_eq!(Stamp::of(Kind::Transaction, &customer), None);
     }
 }

@@ -78,6 +78,9 @@ pub struct Told {
     pub origin: Origin,
 }
 
+/// The event that says that its customer changed, but often not what.
+pub const CUSTOMER_UPDATED: &str = "customerUpdated";
+
 /// A value as told; "NA" and null stand for none (facts 4.7).
 pub fn value_told(value: Option<Value>) -> Option<Value> {
     value.filter(|value| !value.is_null() && value.as_str() != Some("NA"))
@@ -106,14 +109,19 @@ struct CustomerStatus {
 
 /// What an event itself tells of its customer's change.
 pub fn by_event(event: &Event<'_>) -> Vec<Told> {
+    if !event.name().is_some_and(|name| name.eq_ignore_ascii_case(CUSTOMER_UPDATED)) {
+        // What others call updated fields are not the customer's.
+        return Vec::new();
+    }
+    let (source, account_id) = (event.text_at(&["data", "source"]), event.text_at(&["data", "accountId"]));
     let fields: Vec<Value> = read(event, "updatedFields").unwrap_or_default();
     let fields = fields.into_iter().filter_map(|field| serde_json::from_value::<UpdatedField>(field).ok());
     let mut told: Vec<Told> = fields
         .map(|field| Told {
             kind: FieldKind::of(&field.field_type),
             field: field.field_name,
-            source: field.source,
-            account_id: field.account_id,
+            source: field.source.or_else(|| source.clone()),
+            account_id: field.account_id.or_else(|| account_id.clone()),
             previous: value_told(field.previous_value),
             current: value_told(field.current_value),
             origin: Origin::Event,
@@ -135,9 +143,8 @@ pub fn by_event(event: &Event<'_>) -> Vec<Told> {
                 origin: Origin::Event,
             });
         }
-        // Told without a change: ACTIVE before, ACTIVE after, with another label.
-        told.retain(|told| told.previous != told.current);
     }
+    told.retain(Told::is_change);
     told
 }
 
@@ -196,14 +203,20 @@ const TYPED_LISTS: [&str; 3] = ["identifiers", "identifiersAll", "commChannels"]
 const STATUS_PLACES: [&str; 3] = ["", "/statusInfo", "/loyaltyInfo"];
 
 impl Told {
+    /// Whether there is a change in it: a status may be told as ACTIVE before and ACTIVE after, with another label.
+    pub fn is_change(&self) -> bool {
+        self.previous != self.current
+    }
+
     /// The places in a body that this may be about, as JSON Pointers to what is there.
     fn places(&self, body: &Value) -> Vec<String> {
         let mut places = Vec::new();
         let profiles = self.profiles(body);
         let is = |kind: FieldKind| self.kind == kind || self.kind == FieldKind::Unknown;
         if is(FieldKind::Standard) {
-            let parents = profiles.iter().cloned().chain(["/loyaltyInfo".to_owned(), String::new()]);
-            places.extend(parents.filter_map(|parent| self.member_of(&parent, body)).take(1));
+            let of_profiles: Vec<String> = profiles.iter().filter_map(|profile| self.member_of(profile, body)).collect();
+            let elsewhere = ["/loyaltyInfo", ""].into_iter().filter_map(|parent| self.member_of(parent, body));
+            places.extend(if of_profiles.is_empty() { elsewhere.take(1).collect() } else { of_profiles });
         }
         if is(FieldKind::Custom) {
             places.extend(profiles.iter().filter_map(|profile| self.member_of(&format!("{profile}/fields"), body)));
@@ -249,7 +262,7 @@ impl Told {
                 && self
                     .profiles(if change.op == Op::Add { after } else { before })
                     .iter()
-                    .any(|profile| list.starts_with(profile));
+                    .any(|profile| list.starts_with(&format!("{profile}/")));
             let told = if change.op == Op::Add { &self.current } else { &self.previous };
             return is_meant && told.is_some() && fits(told, element.get("value"));
         }

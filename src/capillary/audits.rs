@@ -21,7 +21,7 @@ const OLDER_BY_MS: i64 = 10 * 60 * 1000;
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Page {
-    data: Vec<Row>,
+    data: Vec<Value>,
     pagination: Pagination,
 }
 
@@ -89,13 +89,19 @@ pub(super) fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8], now_ms
 impl Page {
     /// What the rows of an API call tell.
     pub(super) fn told(&self, request_id: &str) -> Vec<Told> {
-        let rows = self.data.iter().filter(|row| row.request_id.as_deref() == Some(request_id));
-        rows.flat_map(|row| row.events.iter().filter_map(|event| told(row, event))).collect()
+        let rows = self.rows().filter(|row| row.request_id.as_deref() == Some(request_id));
+        let told = rows.flat_map(|row| row.events.iter().filter_map(|event| told(&row, event)).collect::<Vec<_>>());
+        told.filter(Told::is_change).collect()
+    }
+
+    /// Rows of the documented form; an odd one takes no other along.
+    fn rows(&self) -> impl Iterator<Item = Row> {
+        self.data.iter().filter_map(|row| Row::deserialize(row).ok())
     }
 
     /// Whether further pages can hold rows of an event of this time (milliseconds since 1970).
     pub(super) fn is_last(&self, page_number: u32, at_ms: i64) -> bool {
-        let oldest = self.data.iter().filter_map(|row| row.created_on).min();
+        let oldest = self.rows().filter_map(|row| row.created_on).min();
         page_number + 1 >= self.pagination.total_pages
             || self.data.is_empty()
             || oldest.is_some_and(|created_on| created_on < at_ms - OLDER_BY_MS)
@@ -124,7 +130,9 @@ mod tests {
         {"requestId": "r1", "createdOn": 1693164549791, "source": "INSTORE", "entityId": 1, "events": [
             {"eventType": "Standard Fields", "updatedField": "LastName", "additionalFields": {"previousValue": "V", "currentValue": "W"}},
             {"eventType": "Identifiers", "updatedField": "mobile", "additionalFields": {"previousValue": "NA", "currentValue": "911"}}]},
-        {"requestId": "r2", "createdOn": 1693164549000, "events": [{"eventType": "Card Status", "additionalFields": null}]}],
+        {"requestId": "r2", "createdOn": 1693164549000, "events": [{"eventType": "Card Status", "additionalFields": null}, {"eventType":
+            "Customer Status", "updatedField": "CustomerStatus", "additionalFields": {"previousValue": "ACTIVE", "currentValue": "ACTIVE"}}]},
+        {"requestId": "r1", "events": null}, 7],
         "pagination": {"totalElements": 12, "totalPages": 2, "numberOfElements": 10, "number": 0}}"#;
 
     fn of(status: u16, body: &str) -> Answer {

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 
 use super::calls::Sighting;
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     cloud_event::{Enriched, EntityChange, View},
     entity::{EntityRef, Kind, Status},
     ports::Move,
-    snapshot::{Gone, Judgement, Key, Moved, Rules, Seen, Snapshot, State, TOMBSTONE_TTL_S, judge_gone, judge_seen},
+    snapshot::{Gone, Judgement, Key, Moved, Rules, Seen, Snapshot, State, TOMBSTONE_TTL_S, judge_gone, judge_seen, parsed},
     told::{Told, origin, shown},
 };
 
@@ -68,9 +68,7 @@ impl Assembly<'_> {
             let gone = match (sighting.fetched.status, &sighting.fetched.survivor_id) {
                 (Status::Found, Some(_)) | (Status::Merged, _) => Some(Gone::Merged),
                 (Status::Deleted, _) => Some(Gone::Deleted),
-                (Status::Found | Status::NotFound, None) if self.says_deleted && entity.kind == Kind::Customer => {
-                    Some(Gone::Deleted)
-                }
+                (_, None) if self.says_deleted && entity.kind == Kind::Customer => Some(Gone::Deleted),
                 _ => None,
             };
             match (gone, &sighting.fetched.body) {
@@ -229,7 +227,7 @@ impl Outcome {
 
     /// Tells what changed, and who tells it.
     pub(super) fn tell_changes(&mut self, told: &[Told]) {
-        let parsed = |body: &RawValue| serde_json::from_str::<Value>(body.get()).unwrap_or_default();
+        let parsed = |body: &RawValue| parsed(body).unwrap_or_default();
         for difference in &mut self.differences {
             let subject = difference.entity.subject();
             // What is told is told of the customer.
@@ -238,7 +236,7 @@ impl Outcome {
                 if told.is_empty() { Vec::new() } else { shown(told, &parsed(&difference.after)) }
             } else {
                 let before = difference.before.as_deref().filter(|_| !told.is_empty()).map(parsed).unwrap_or_default();
-                let after = if told.is_empty() { Value::Null } else { parsed(&difference.after) };
+                let after = Some(&difference.after).filter(|_| !told.is_empty()).map(|body| parsed(body)).unwrap_or_default();
                 let named = |change: Change| (origin(&change, told, &before, &after), change);
                 std::mem::take(&mut difference.changes).into_iter().map(named).map(|(origin, change)| (change, origin)).collect()
             };

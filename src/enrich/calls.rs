@@ -33,10 +33,7 @@ impl<'a, E: Entities, K: Clock> Calls<'a, E, K> {
     /// The entity's present state.
     pub(super) async fn fetch(&self, org_id: Option<i64>, entity: &EntityRef) -> Result<Sighting, FetchFailure> {
         let _turn = self.turnstile.enter().await;
-        if self.api_failed.load(Ordering::Relaxed) {
-            let cause = "not asked, since the API failed for another event".to_owned();
-            return Err(FetchFailure { scope: Scope::Api, retry_after_s: None, cause });
-        }
+        self.unless_the_api_failed()?;
         let began_at_ms = self.clock.now_ms();
         let outcome = self.entities.fetch(org_id, entity).await;
         match &outcome {
@@ -57,7 +54,16 @@ impl<'a, E: Entities, K: Clock> Calls<'a, E, K> {
         request_id: &str,
         at_ms: i64,
     ) -> Result<Vec<Told>, FetchFailure> {
-        let _turn = self.turnstile.enter().await;
+        let _turn = self.turnstile.enter_beside().await;
+        self.unless_the_api_failed()?;
         self.entities.audits(org_id, entity, request_id, at_ms).await
+    }
+
+    fn unless_the_api_failed(&self) -> Result<(), FetchFailure> {
+        if self.api_failed.load(Ordering::Relaxed) {
+            let cause = "not asked, since the API failed for another event".to_owned();
+            return Err(FetchFailure { scope: Scope::Api, retry_after_s: None, cause });
+        }
+        Ok(())
     }
 }

@@ -17,6 +17,9 @@ const TOO_OLD_MS: i64 = 12 * 24 * 60 * 60 * 1000;
 /// So is one that came this often: the queue itself would move it after 1000 receives, without a reason.
 const TOO_OFTEN: u32 = 990;
 
+/// After so many receives also a wait of a known length grows: an entity that changes all the time could use the receives up.
+const MAX_EXACT_WAITS: u32 = 20;
+
 /// How the work on a message ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Ending {
@@ -119,7 +122,8 @@ where
             "enrichment"
         );
         wait.map(|wait| match wait {
-            Wait::Exactly(seconds) => seconds,
+            Wait::Exactly(seconds) if message.incoming.receive_count <= MAX_EXACT_WAITS => seconds,
+            Wait::Exactly(seconds) => backoff::delay_s(message.incoming.receive_count, Some(seconds), &mut fastrand::Rng::new()),
             Wait::Backoff { at_least_s } => {
                 backoff::delay_s(message.incoming.receive_count, at_least_s, &mut fastrand::Rng::new())
             }

@@ -4,10 +4,11 @@
 use std::{
     collections::{BTreeSet, HashMap},
     panic::AssertUnwindSafe,
+    time::Duration,
 };
 
 use futures_util::{FutureExt, future::join_all};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
     Enricher, Prepared,
@@ -19,7 +20,7 @@ use super::{
 };
 use crate::{
     cloud_event::{self, TooLarge, View},
-    entity::{EntityRef, Kind, Status},
+    entity::{EntityRef, FetchFailure, Kind, Scope, Status},
     event::Event,
     ledger::{Row, Step, next_step},
     message::Reason,
@@ -30,8 +31,8 @@ use crate::{
 
 /// How often an event is begun anew because somebody else was first, before the message goes back.
 const MAX_ROUNDS: u32 = 4;
-/// The event that says that its customer changed, but often not what.
-const CUSTOMER_UPDATED: &str = "customerupdated";
+/// How long the audit log may take; what it tells is not worth the rest of the batch.
+const AUDITS_WITHIN: Duration = Duration::from_secs(10);
 /// So often a message waits for the audit log; then the event is published without.
 const MAX_WAITS_FOR_AUDITS: u32 = 3;
 /// A snapshot whose time lies in the future by a wrong clock keeps nobody waiting longer, in seconds.
@@ -236,12 +237,14 @@ where
         outcome: &Outcome,
         calls: &Calls<'_, E, K>,
     ) -> Result<Option<Vec<Told>>, Ending> {
-        let is_update = event.name().is_some_and(|name| name.eq_ignore_ascii_case(CUSTOMER_UPDATED));
+        let is_update = event.name().is_some_and(|name| name.eq_ignore_ascii_case(told::CUSTOMER_UPDATED));
         let customer = outcome.differs().find(|entity| entity.kind == Kind::Customer);
         let (Some(request_id), Some(customer), true) = (event.request_id(), customer, is_update) else {
             return Ok(None);
         };
-        match calls.audits(job.org_id, customer, &request_id, job.message.happened_at_ms).await {
+        let audits = calls.audits(job.org_id, customer, &request_id, job.message.happened_at_ms);
+        let too_slow = || FetchFailure { scope: Scope::Entity, retry_after_s: None, cause: "audits: too slow".to_owned() };
+        match timeout(AUDITS_WITHIN, audits).await.unwrap_or_else(|_elapsed| Err(too_slow())) {
             Ok(told) => Ok(Some(told)),
             Err(failure) if job.message.incoming.receive_count <= MAX_WAITS_FOR_AUDITS => Err(failure.into()),
             Err(failure) => {
