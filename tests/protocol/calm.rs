@@ -13,6 +13,9 @@ use crate::{
 /// More steps than any good end needs.
 const MOST_STEPS: usize = 150;
 
+/// No good end waits for longer: a lease, a replica, and then some.
+const MOST_TICKS: usize = 5;
+
 /// Worlds that are known to end well.
 pub(crate) type Calmed = HashSet<Rc<World>, BuildHasherDefault<Quick>>;
 
@@ -34,7 +37,8 @@ pub(crate) fn ends_well(model: &Model, world: &World, calmed: &mut Calmed) -> Re
             break;
         };
         way.push(step);
-        if way.len() > MOST_STEPS {
+        let ticks = way.iter().filter(|step| **step == Step::Tick).count();
+        if way.len() > MOST_STEPS || ticks > MOST_TICKS {
             return Err((Broken::Stuck.with("the faults are over, and it goes round and round"), way));
         }
         world = model.take(&world, step).map_err(|violation| (violation, way.clone()))?;

@@ -91,12 +91,14 @@ fn an_event_with_an_entity_is_told_once_while_its_row_lives() {
 #[test]
 fn an_event_without_a_row_is_worked_out_once() {
     holds(scenario::WITHOUT_ROW, 300);
+    holds(scenario::WITHOUT_ROW_AND_ENTITY, 50);
 }
 
 #[test]
 fn what_fails_by_itself_is_dead_lettered_and_can_be_redriven() {
     holds(scenario::FAILURES, 5_000);
-    holds(scenario::FAILURES_AND_TIME, 5_000);
+    holds(scenario::FAILURES_AND_TIME, 2_000);
+    holds(scenario::KNOWN_CUSTOMER, 5_000);
 }
 
 #[test]

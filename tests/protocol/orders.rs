@@ -1,9 +1,6 @@
 //! Mistakes that an implementer easily makes, each named after what it leads to: the search must find all of them.
 
-use capillary_events::ledger::{
-    Status,
-    writes::{Clause, Condition},
-};
+use capillary_events::ledger::writes::{Clause, Condition};
 
 use crate::{
     invariants::Broken,
@@ -19,8 +16,8 @@ fn leads_to(slips: &[Slip], scenario: Scenario, broken: Broken) {
 }
 
 #[test]
-fn snapshots_that_move_unasked_go_back_in_time() {
-    leads_to(&[Slip::FoundSnapshotUnchecked], scenarios::FORGOTTEN_SNAPSHOT, Broken::OlderOverNewer);
+fn snapshots_that_move_unasked_tell_changes_twice_or_go_back_in_time() {
+    leads_to(&[Slip::FoundSnapshotUnchecked], scenarios::FORGOTTEN_SNAPSHOT, Broken::ToldTwice);
     leads_to(&[Slip::MissingSnapshotUnchecked], scenarios::CHANGES_AT_ONCE, Broken::OlderOverNewer);
 }
 
@@ -49,8 +46,8 @@ fn an_older_state_wins_if_nobody_waits_for_replicas() {
 
 /// F4.
 #[test]
-fn a_change_is_told_by_two_if_events_are_believed() {
-    leads_to(&[Slip::EventBelieved], scenarios::CHANGES_AT_ONCE, Broken::ToldTwice);
+fn changes_are_missing_if_events_are_believed() {
+    leads_to(&[Slip::EventBelieved], scenarios::CHANGES_AT_ONCE, Broken::ChangeMissing);
 }
 
 /// F5.
@@ -85,21 +82,13 @@ fn a_stored_event_is_processed_again_if_the_lease_stays_and_alone_decides() {
     assert!(goes_wrong(&rules, &[scenarios::STORED]).is_some());
     let asked = Rules::with(&[Slip::LeaseKept]);
     assert!(goes_wrong(&asked, &[scenarios::STORED]).is_none());
-    assert!(
-        crate::rules::Rules::default()
-            .claim
-            .0
-            .iter()
-            .flat_map(|clauses| clauses.iter())
-            .any(|clause| *clause == Clause::StatusIn(&[Status::Received]))
-    );
 }
 
 /// F11.
 #[test]
 fn what_was_stored_is_worked_out_anew_if_rows_expire_early() {
     leads_to(&[Slip::StoredRowsExpire], scenarios::STORED, Broken::ChangeMissing);
-    leads_to(&[Slip::ExpiryNeverMoved], scenarios::STORED, Broken::ProcessedTwice);
+    leads_to(&[Slip::ExpiryNeverMoved], scenarios::UNSTORED, Broken::ProcessedTwice);
 }
 
 /// F12.

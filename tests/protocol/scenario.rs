@@ -174,6 +174,17 @@ pub(crate) const FAILURES: Scenario = Scenario { name: "failures and redrives", 
 pub(crate) const FAILURES_AND_TIME: Scenario =
     Scenario { name: "failures, and the row's end", ticks: 1, ttl: 1, longest_invocation: 0, changes: 0, ..FAILURES };
 
+/// The same for a customer who was seen before, so that an enricher may find nothing new.
+pub(crate) const KNOWN_CUSTOMER: Scenario =
+    Scenario { name: "failures, and a known customer", snapshot_vanishes: true, ..FAILURES };
+
+/// An event without row and without entities.
+pub(crate) const WITHOUT_ROW_AND_ENTITY: Scenario = Scenario {
+    name: "no row, no entity",
+    events: &[Event { begins: Begin::WithoutRow(2), has_entity: false, ..Event::RECEIVED }],
+    ..CALM
+};
+
 /// Two messages of an event without a row: redriven after its time.
 pub(crate) const WITHOUT_ROW: Scenario =
     Scenario { name: "no row", events: &[Event { begins: Begin::WithoutRow(2), ..Event::RECEIVED }], changes: 1, lag: 0, ..CALM };
@@ -189,7 +200,6 @@ pub(crate) const ONE_ID_REDRIVEN: Scenario = Scenario {
     enrichers: 2,
     ticks: 0,
     deaths: false,
-    failures: true,
     ..ONE_ID
 };
 
