@@ -21,8 +21,8 @@
 //! happen; a search tries all of it, breadth first, and checks what must hold (`invariants`) in every state, and in addition that
 //! everything ends well from there once the faults are over (`calm`). What is found is printed as the shortest way there.
 //!
-//! `mutations` takes the protocol apart, clause by clause and order by order: for each piece there must be something that goes
-//! wrong without it. `limits` shows where the promises end.
+//! `mutations` takes the conditions apart, clause by clause, and `orders` makes the mistakes that are easily made: for each there
+//! must be something that goes wrong. `limits` shows where the promises end.
 //!
 //! Not in the model: batches, the queue's retention, the read of row and snapshot as two reads, several entities of an event.
 #![allow(

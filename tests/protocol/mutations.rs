@@ -55,7 +55,11 @@ fn every_piece_is_needed(
     rules: impl Fn(Condition<'static>) -> Rules,
 ) {
     let is_known = |missing: &str| missed_by_nobody.contains(&missing);
-    let unneeded: Vec<String> = maimed(condition)
+    let pieces = maimed(condition);
+    for known in missed_by_nobody {
+        assert!(pieces.iter().any(|maimed| maimed.missing == *known), "there is no {known}");
+    }
+    let unneeded: Vec<String> = pieces
         .into_iter()
         .filter(|maimed| !is_known(&maimed.missing) && goes_wrong(&rules(maimed.condition), scenarios).is_none())
         .map(|maimed| maimed.missing)

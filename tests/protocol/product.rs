@@ -30,12 +30,15 @@ pub(crate) enum Judged {
     Wait,
 }
 
+/// What is remembered, the state in the answer, when the call began, and now.
+type Sight = (Option<Remembered>, u8, Tick, Tick);
+
 /// The product, with what it is configured to.
 pub(crate) struct Product {
     identities: [Identity; 2],
     judging: Judging,
     stamps: Stamps,
-    judged: RefCell<HashMap<(Option<Remembered>, u8, Tick, Tick), Judged>>,
+    judged: RefCell<HashMap<Sight, Judged>>,
 }
 
 impl Product {
