@@ -88,7 +88,7 @@ test: check ## Everything, from nothing
 check: tools ## Format, lints, unit tests, template: what needs no local AWS
 	@$(STEP) fmt 'format' -- cargo fmt --check
 	@$(STEP) clippy 'lints' -- cargo clippy --features sandbox --all-targets -- -D warnings
-	@$(STEP) --show '^test result' test-unit 'unit tests' -- cargo test --features sandbox --lib --bins
+	@$(STEP) --show '^test result' test-unit 'unit tests' -- cargo test --features sandbox --lib --bins --test protocol
 	@AWS_DEFAULT_REGION=us-east-1 $(WITH_SAM_TOOLS) $(STEP) validate 'sam validate --lint' -- $(SAM) validate --lint
 	@$(STEP) --show '^test result' test-template 'the template against the design' -- cargo test --features sandbox --test all template::
 

@@ -18,7 +18,7 @@ pub const LEASE_MS: i64 = 15_000;
 const MAX_TEXT_BYTES: usize = 128;
 
 /// Where an event stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
     /// Claimed; perhaps not yet enqueued.
     Received,
