@@ -14,6 +14,8 @@ use crate::event::{Event, Fingerprint};
 /// How long a claim keeps others from enqueuing the same event. Longer than the receiver may take to answer, so that who takes
 /// a claim over knows that the first one is no longer at work.
 pub const LEASE_MS: i64 = 15_000;
+/// A row that ends sooner does not count as a claim for the enricher, in seconds (1 h): it may end while somebody is at work.
+const OUTLIVES_S: i64 = 60 * 60;
 /// Text that only helps people find a row is left out where it is longer, so that a row stays under 1 KB: one write unit.
 const MAX_TEXT_BYTES: usize = 128;
 
@@ -184,7 +186,10 @@ pub fn next_step(row: Option<Row>, fingerprint: &Fingerprint, now_s: i64) -> Ste
     match (row.status, row.detail) {
         (Some(Status::Published), _) => Step::Done,
         (_, Some(detail)) => Step::Publish(detail),
-        (_, None) => Step::WorkOut { is_claimed: row.fingerprint.is_some() },
+        (_, None) => {
+            let outlives_the_work = row.expires_at_s.is_none_or(|expiry| expiry > now_s.saturating_add(OUTLIVES_S));
+            Step::WorkOut { is_claimed: row.fingerprint.is_some() && outlives_the_work }
+        }
     }
 }
 
@@ -244,6 +249,9 @@ mod tests {
         assert_eq!(step(Some(row(Status::Received))), Step::WorkOut { is_claimed: true });
         assert_eq!(step(Some(row(Status::Failed))), Step::WorkOut { is_claimed: true });
         assert_eq!(step(Some(Row { status: Some(Status::Received), ..Row::default() })), Step::WorkOut { is_claimed: false });
+        let ending = |expiry| Row { expires_at_s: Some(expiry), ..row(Status::Received) };
+        assert_eq!(step(Some(ending(50 + OUTLIVES_S))), Step::WorkOut { is_claimed: false });
+        assert_eq!(step(Some(ending(51 + OUTLIVES_S))), Step::WorkOut { is_claimed: true });
         assert_eq!(step(Some(row(Status::Published))), Step::Done);
         assert_eq!(step(Some(stored(Status::Enriched))), Step::Publish("{}".into()));
         assert_eq!(step(Some(stored(Status::Failed))), Step::Publish("{}".into()));

@@ -43,12 +43,17 @@ impl Rendered {
                 format!("#status IN ({})", statuses.join(", "))
             }
             Clause::LeaseOver => format!("leaseUntil <= {}", self.number(":now_ms", attempt.now_ms)),
-            Clause::SameEvent => {
-                format!("fingerprint = {}", self.value(":fingerprint", AttributeValue::S(attempt.fingerprint.to_owned())))
+            Clause::SameEvent => format!("fingerprint = {}", self.fingerprint(attempt)),
+            Clause::NotAnothers => {
+                format!("(attribute_not_exists(fingerprint) OR fingerprint = {})", self.fingerprint(attempt))
             }
             Clause::Stored => "attribute_exists(detail)".to_owned(),
             Clause::NothingStored => "attribute_not_exists(detail)".to_owned(),
         }
+    }
+
+    fn fingerprint(&mut self, attempt: Attempt<'_>) -> String {
+        self.value(":fingerprint", AttributeValue::S(attempt.fingerprint.to_owned()))
     }
 
     fn status(&mut self, status: Status) -> String {
@@ -82,7 +87,10 @@ mod tests {
         );
         assert_eq!(
             text(writes::STORE),
-            format!("{new_or_expired} OR (#status IN (:received, :failed) AND attribute_not_exists(detail))")
+            format!(
+                "{new_or_expired} OR (#status IN (:received, :failed) AND attribute_not_exists(detail) AND \
+                 (attribute_not_exists(fingerprint) OR fingerprint = :fingerprint))"
+            )
         );
         assert_eq!(text(writes::MARK_PUBLISHED), "(attribute_exists(detail))");
         let claim = Rendered::of(writes::CLAIM, attempt);

@@ -139,7 +139,7 @@ where
         }
     }
 
-    /// Dead letter first, mark second: the other way round, a death between the two would lose the event.
+    /// Dead letter first, mark second: what the row says is so.
     async fn bury(&self, message: &Opened, reason: Reason, cause: &str) -> Result<(), PortError> {
         let identity = message.identity();
         let letter = DeadLetter {

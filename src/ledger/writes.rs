@@ -24,6 +24,8 @@ pub enum Clause {
     LeaseOver,
     /// It is the same event's.
     SameEvent,
+    /// It is not known to be another event's.
+    NotAnothers,
     /// It stores what is to be published.
     Stored,
     /// It stores nothing.
@@ -44,25 +46,27 @@ pub const CLAIM: Condition<'_> = Condition(&[
 pub const STORE: Condition<'_> = Condition(&[
     &[Clause::NoRow],
     &[Clause::Expired],
-    &[Clause::StatusIn(&[Status::Received, Status::Failed]), Clause::NothingStored],
+    &[Clause::StatusIn(&[Status::Received, Status::Failed]), Clause::NothingStored, Clause::NotAnothers],
 ]);
 /// P2, where what is stored was published.
 pub const MARK_PUBLISHED: Condition<'_> = Condition(&[&[Clause::Stored]]);
 /// P2, where what was published follows from the message alone and nothing is stored.
 pub const MARK_PUBLISHED_UNSTORED: Condition<'_> =
-    Condition(&[&[Clause::NoRow], &[Clause::Expired], &[Clause::StatusIn(&[Status::Received, Status::Failed])]]);
+    Condition(&[&[Clause::NoRow], &[Clause::StatusIn(&[Status::Received, Status::Failed])]]);
 /// D2, where something is stored: it stays, and the row must not expire before it is published.
 pub const MARK_FAILED_STORED: Condition<'_> = Condition(&[&[Clause::Stored]]);
 /// D2, where nothing is.
-pub const MARK_FAILED_UNSTORED: Condition<'_> =
-    Condition(&[&[Clause::NoRow], &[Clause::StatusIn(&[Status::Received, Status::Failed]), Clause::NothingStored]]);
+pub const MARK_FAILED_UNSTORED: Condition<'_> = Condition(&[
+    &[Clause::NoRow],
+    &[Clause::StatusIn(&[Status::Received, Status::Failed]), Clause::NothingStored, Clause::NotAnothers],
+]);
 
 /// What a condition compares a row with.
 #[derive(Debug, Clone, Copy)]
 pub struct Attempt<'a> {
     /// Now, in milliseconds since 1970.
     pub now_ms: i64,
-    /// Which event it is about; only [`Clause::SameEvent`] asks.
+    /// Which event it is about.
     pub fingerprint: &'a str,
 }
 
@@ -77,13 +81,14 @@ impl Clause {
     /// Whether a row meets this clause.
     pub fn holds(self, row: Option<&Row>, attempt: Attempt<'_>) -> bool {
         let Some(row) = row else {
-            return matches!(self, Self::NoRow | Self::NothingStored);
+            return matches!(self, Self::NoRow | Self::NothingStored | Self::NotAnothers);
         };
         match self {
             Self::NoRow => false,
             Self::Expired => row.expires_at_s.is_some_and(|expiry| expiry <= attempt.now_ms / 1000),
             Self::StatusIn(statuses) => row.status.is_some_and(|status| statuses.contains(&status)),
             Self::LeaseOver => row.lease_until_ms.is_some_and(|lease| lease <= attempt.now_ms),
+            Self::NotAnothers => row.fingerprint.as_deref().is_none_or(|fingerprint| fingerprint == attempt.fingerprint),
             Self::SameEvent => row.fingerprint.as_deref() == Some(attempt.fingerprint),
             Self::Stored => row.detail.is_some(),
             Self::NothingStored => row.detail.is_none(),

@@ -88,7 +88,7 @@ impl World {
         if state.marks_fail {
             return Err(down("published"));
         }
-        if !state.allows(condition, key) {
+        if !state.allows(condition, key, "") {
             return Ok(Written::Refused);
         }
         let row = state.rows.entry(key.to_owned()).or_default();
@@ -112,8 +112,8 @@ impl Clock for World {
 }
 
 impl State {
-    fn allows(&self, condition: Condition<'_>, key: &str) -> bool {
-        condition.holds(self.rows.get(key), Attempt { now_ms: NOW_MS, fingerprint: "" })
+    fn allows(&self, condition: Condition<'_>, key: &str, fingerprint: &str) -> bool {
+        condition.holds(self.rows.get(key), Attempt { now_ms: NOW_MS, fingerprint })
     }
 }
 
@@ -142,7 +142,7 @@ impl Ledger for World {
             return Ok(Written::Refused);
         }
         let version = |key: &Key| state.snapshots.get(key).map(|known| known.version);
-        if !state.allows(STORE, &commit.identity.key)
+        if !state.allows(STORE, &commit.identity.key, commit.identity.fingerprint.as_str())
             || !commit.moves.iter().all(|step| may_move(version(&step.key), step.read_version))
         {
             return Ok(Written::Refused);
