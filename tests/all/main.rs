@@ -9,8 +9,10 @@
 mod deployed;
 mod enricher_batches;
 mod enricher_capillary;
+mod enricher_forgetting;
 mod enricher_ledger;
 mod enricher_output;
+mod enricher_snapshots;
 mod events;
 mod logs;
 mod receiver_answers;

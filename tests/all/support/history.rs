@@ -1,0 +1,129 @@
+//! What consumers are promised about changes: each id has one content, each change is told once, and replaying all changes from
+//! the first known state gives the last one.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::world::World;
+
+/// Everything that was told, once for each id.
+pub(crate) struct History(BTreeMap<String, Value>);
+
+/// The `Detail` of an id; all copies of it must be equal to the letter.
+#[track_caller]
+pub(crate) fn told(world: &World, id: &str) -> Value {
+    History::of(world).0.remove(id).unwrap_or_else(|| panic!("{id} was never told"))
+}
+
+/// The entity of a kind in a `Detail`.
+#[track_caller]
+pub(crate) fn entity<'a>(detail: &'a Value, kind: &str) -> &'a Value {
+    let entities = detail["data"]["entities"].as_array().expect("entities");
+    entities.iter().find(|entity| entity["type"] == kind).unwrap_or_else(|| panic!("no {kind} in {detail}"))
+}
+
+/// The changes in a `Detail`.
+pub(crate) fn changes(detail: &Value) -> &[Value] {
+    detail["data"]["changes"].as_array().expect("changes")
+}
+
+impl History {
+    /// Of all that a world's enrichers ever sent to the bus.
+    #[track_caller]
+    pub(crate) fn of(world: &World) -> Self {
+        let mut texts: BTreeMap<String, String> = BTreeMap::new();
+        for text in world.sent_details() {
+            let detail: Value = serde_json::from_str(&text).expect("Detail is JSON");
+            let id = detail["id"].as_str().expect("an id").to_owned();
+            let first = texts.entry(id.clone()).or_insert_with(|| text.clone());
+            assert_eq!(*first, text, "{id} was sent with two contents");
+        }
+        Self(texts.into_iter().map(|(id, text)| (id, serde_json::from_str(&text).expect("JSON"))).collect())
+    }
+
+    pub(crate) fn ids(&self) -> Vec<&str> {
+        self.0.keys().map(String::as_str).collect()
+    }
+
+    /// Replays all changes of an entity (`customer/5`) in the order of versions; the last version and the state that it leads to.
+    #[track_caller]
+    pub(crate) fn replay(&self, subject: &str) -> (u64, Value) {
+        let (kind, id) = subject.split_once('/').expect("kind/id");
+        let mut versions: BTreeMap<u64, Vec<(&str, &Value, Vec<&Value>)>> = BTreeMap::new();
+        for (event, detail) in &self.0 {
+            let views = detail["data"]["entities"].as_array().expect("entities").iter();
+            let changes: Vec<&Value> = changes(detail).iter().filter(|change| change["entity"] == subject).collect();
+            let mut views = views.filter(|view| view["type"] == kind && view["id"] == id && view["status"] == "found");
+            if let Some(view) = views.next() {
+                let version = view["version"].as_u64().unwrap_or_else(|| panic!("{event} has no version of {subject}: {view}"));
+                versions.entry(version).or_default().push((event, view, changes));
+            } else {
+                assert!(changes.is_empty(), "{event} tells changes of somebody who is not in it: {changes:?}");
+            }
+        }
+        let mut state: Option<(u64, Value)> = None;
+        for (version, tellers) in versions {
+            let moving: Vec<_> = tellers.iter().filter(|(_, view, changes)| view["baseline"] == true || !changes.is_empty()).collect();
+            let ids: Vec<&str> = moving.iter().map(|(event, ..)| *event).collect();
+            assert!(ids.len() <= 1, "{subject} moved to {version} under several ids: {ids:?}");
+            let now = match (moving.first(), state) {
+                (Some((_, view, _)), _) if view["baseline"] == true => view["body"].clone(),
+                (_, None) => panic!("{subject} has no baseline before {version}"),
+                (moving, Some((last, mut state))) => {
+                    assert_eq!(version, last + 1, "{subject} skips versions, so somebody's changes were never told");
+                    for change in moving.iter().flat_map(|(_, _, changes)| changes) {
+                        apply(&mut state, change);
+                    }
+                    state
+                }
+            };
+            for (event, view, _) in &tellers {
+                assert_eq!(lasting(&view["body"]), lasting(&now), "{event} shows another {subject} than the changes up to {version}");
+            }
+            state = Some((version, now));
+        }
+        state.unwrap_or_else(|| panic!("{subject} was never found"))
+    }
+}
+
+/// Does what a change says (RFC 6902), and insists on the value before.
+#[track_caller]
+fn apply(state: &mut Value, change: &Value) {
+    let path = change["path"].as_str().expect("a path");
+    let (parent, last) = path.rsplit_once('/').unwrap_or_else(|| panic!("no place for {change}"));
+    let last = last.replace("~1", "/").replace("~0", "~");
+    let parent = state.pointer_mut(parent).unwrap_or_else(|| panic!("nothing is there for {change}"));
+    let (before, after) = (&change["before"], &change["after"]);
+    match (change["op"].as_str(), parent) {
+        (Some("add"), Value::Array(elements)) => elements.insert(last.parse().expect("an index"), after.clone()),
+        (Some("add"), Value::Object(members)) => assert_eq!(members.insert(last, after.clone()), None, "{change}"),
+        (Some("remove"), Value::Array(elements)) => {
+            assert_eq!(lasting(&elements.remove(last.parse().expect("an index"))), lasting(before), "{change}");
+        }
+        (Some("remove"), Value::Object(members)) => {
+            let removed = members.remove(&last).unwrap_or_else(|| panic!("nothing to remove: {change}"));
+            assert_eq!(lasting(&removed), lasting(before), "{change}");
+        }
+        (Some("replace"), parent) => {
+            let place = parent.pointer_mut(&format!("/{}", last.replace('~', "~0").replace('/', "~1")));
+            let place = place.unwrap_or_else(|| panic!("nothing to replace: {change}"));
+            assert_eq!(lasting(place), lasting(before), "{change}");
+            *place = after.clone();
+        }
+        _ => panic!("no operation of RFC 6902: {change}"),
+    }
+}
+
+/// A value without what changes by itself.
+pub(crate) fn lasting(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let volatile = ["autoUpdateTime", "lastUpdatedOn", "warnings", "modifiedDate"];
+            let kept = members.iter().filter(|(name, _)| !volatile.contains(&name.as_str()));
+            Value::Object(kept.map(|(name, value)| (name.clone(), lasting(value))).collect())
+        }
+        Value::Array(elements) => json!(elements.iter().map(lasting).collect::<Vec<_>>()),
+        scalar => scalar.clone(),
+    }
+}
