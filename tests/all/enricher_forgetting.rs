@@ -224,7 +224,10 @@ async fn what_is_beyond_the_limit_of_entities_is_neither_asked_for_nor_remembere
     stage.capillary.customer(5, &customer(5, "Porto", Some(10)));
     stage.capillary.transaction(9, &crate::support::stage::transaction(9, &[1], 10));
     let detail = stage.tell(&of_transaction("transactionAdded", "one", 9, 5, "REGULAR")).await;
-    assert_eq!((&entity(&detail, "transaction")["status"], &entity(&detail, "customer")["status"]), (&json!("found"), &json!("skipped")));
+    assert_eq!(
+        (&entity(&detail, "transaction")["status"], &entity(&detail, "customer")["status"]),
+        (&json!("found"), &json!("skipped"))
+    );
     assert_eq!((stage.capillary.customer_calls(5), stage.world.snapshot_count().await), (0, 1));
     let snapshot = stage.world.snapshot(&transaction_key(9)).await.expect("a snapshot");
     assert_eq!(lasting(&snapshot.body()), lasting(&entity(&detail, "transaction")["body"]));

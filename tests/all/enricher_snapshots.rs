@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::events::{of_customer, of_transaction};
-use crate::support::history::{changes, entity, lasting};
+use crate::support::history::{History, changes, entity, lasting};
 use crate::support::stage::{NO_LAG, Stage, customer, customer_key, transaction, transaction_key};
 use crate::support::world::now_ms;
 
@@ -16,7 +16,9 @@ fn updated(id: &str) -> Value {
 /// `op path before after origin` of each change.
 fn lines(detail: &Value) -> Vec<String> {
     let line = |change: &Value| {
-        let text = |name: &str| change.get(name).map_or_else(|| "-".to_owned(), |value| value.as_str().map_or(value.to_string(), str::to_owned));
+        let text = |name: &str| {
+            change.get(name).map_or_else(|| "-".to_owned(), |value| value.as_str().map_or(value.to_string(), str::to_owned))
+        };
         ["op", "path", "before", "after", "origin"].map(text).join(" ")
     };
     changes(detail).iter().map(line).collect()
@@ -142,9 +144,10 @@ async fn line_items_are_known_by_their_ids_and_their_order_is_no_change() {
     assert!(told[1].starts_with("remove /lineItems/0 "), "{told:?}");
     assert!(told[2].starts_with("add /lineItems/2 "), "{told:?}");
     assert!(changes(&detail).iter().all(|change| change["entity"] == "transaction/9"));
-    let history = crate::support::history::History::of(&stage.world);
-    assert_eq!(lasting(&history.replay("transaction/9").1), lasting(&stage.world.snapshot(&transaction_key(9)).await.unwrap().body()));
-    assert_eq!(history.replay("customer/5").1, customer(5, "Porto", Some(10)));
+    let history = History::of(&stage.world);
+    let remembered = stage.world.snapshot(&transaction_key(9)).await.unwrap();
+    assert_eq!(history.replay("transaction/9"), (remembered.version(), lasting(&remembered.body())));
+    assert_eq!(history.replay("customer/5").1, lasting(&customer(5, "Porto", None)));
 }
 
 #[tokio::test]
@@ -162,7 +165,9 @@ async fn numbers_keep_their_digits_in_changes_and_in_memory() {
     stage.capillary.customer_text(5, &text("12345678901234567890.50", 11).replace("0993", "0995"));
     stage.tell(&updated("two")).await;
     let sent = stage.world.sent_details().pop().unwrap();
-    for text in [r#""before":1.10"#, r#""after":12345678901234567890.50"#, r#""before":9007199254740993"#, r#""after":9007199254740995"#] {
+    for text in
+        [r#""before":1.10"#, r#""after":12345678901234567890.50"#, r#""before":9007199254740993"#, r#""after":9007199254740995"#]
+    {
         assert!(sent.contains(text), "{text} is not in {sent}");
     }
 }

@@ -46,7 +46,8 @@ impl History {
         self.0.keys().map(String::as_str).collect()
     }
 
-    /// Replays all changes of an entity (`customer/5`) in the order of versions; the last version and the state that it leads to.
+    /// Replays all changes of an entity (`customer/5`) in the order of versions; the last version and the state
+    /// that they lead to, without what changes by itself.
     #[track_caller]
     pub(crate) fn replay(&self, subject: &str) -> (u64, Value) {
         let (kind, id) = subject.split_once('/').expect("kind/id");
@@ -64,7 +65,8 @@ impl History {
         }
         let mut state: Option<(u64, Value)> = None;
         for (version, tellers) in versions {
-            let moving: Vec<_> = tellers.iter().filter(|(_, view, changes)| view["baseline"] == true || !changes.is_empty()).collect();
+            let moving: Vec<_> =
+                tellers.iter().filter(|(_, view, changes)| view["baseline"] == true || !changes.is_empty()).collect();
             let ids: Vec<&str> = moving.iter().map(|(event, ..)| *event).collect();
             assert!(ids.len() <= 1, "{subject} moved to {version} under several ids: {ids:?}");
             let now = match (moving.first(), state) {
@@ -79,11 +81,16 @@ impl History {
                 }
             };
             for (event, view, _) in &tellers {
-                assert_eq!(lasting(&view["body"]), lasting(&now), "{event} shows another {subject} than the changes up to {version}");
+                assert_eq!(
+                    lasting(&view["body"]),
+                    lasting(&now),
+                    "{event} shows another {subject} than the changes up to {version}"
+                );
             }
             state = Some((version, now));
         }
-        state.unwrap_or_else(|| panic!("{subject} was never found"))
+        let (version, state) = state.unwrap_or_else(|| panic!("{subject} was never found"));
+        (version, lasting(&state))
     }
 }
 

@@ -170,7 +170,8 @@ async fn answer(State(script): State<Arc<Script>>, uri: Uri) -> Response {
     }
     let call = uri.path_and_query().map(ToString::to_string).unwrap_or_default();
     script.calls.lock().expect("the calls").push(call);
-    let page: usize = uri.query().and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("pageNo="))?.parse().ok()).unwrap_or(0);
+    let page: usize =
+        uri.query().and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("pageNo="))?.parse().ok()).unwrap_or(0);
     let mood = script.mood();
     let (status, text, gate) = script.reply(uri.path(), page, mood.asked_at);
     if let Some(gate) = gate {
@@ -211,7 +212,9 @@ impl Script {
         let state = |number: Option<usize>| match number.and_then(|number| entity.states.get(number)) {
             Some((_, text)) => (200, text.clone()),
             None if path == AUDITS => (200, json!({"data": [], "pagination": {"totalPages": 0}}).to_string()),
-            None => (200, json!({"warnings": [], "errors": [{"status": false, "code": 8015, "message": "not found"}]}).to_string()),
+            None => {
+                (200, json!({"warnings": [], "errors": [{"status": false, "code": 8015, "message": "not found"}]}).to_string())
+            }
         };
         let latest = if path == AUDITS {
             Some(page)
