@@ -36,7 +36,6 @@ async fn moved() -> Stage {
     stage
 }
 
-#[track_caller]
 async fn changes_lead_to_what_is_remembered(stage: &Stage) {
     let snapshot = stage.world.snapshot(&customer_key(5)).await.expect("a snapshot");
     assert_eq!(History::of(&stage.world).replay("customer/5"), (snapshot.version(), lasting(&snapshot.body())));

@@ -9,6 +9,7 @@
 mod deployed;
 mod enricher_batches;
 mod enricher_capillary;
+mod enricher_crashes;
 mod enricher_forgetting;
 mod enricher_lag;
 mod enricher_ledger;
@@ -16,6 +17,7 @@ mod enricher_output;
 mod enricher_snapshots;
 mod enricher_together;
 mod enricher_told;
+mod enricher_turmoil;
 mod events;
 mod logs;
 mod receiver_answers;

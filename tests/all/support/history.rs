@@ -1,14 +1,19 @@
 //! What consumers are promised about changes: each id has one content, each change is told once, and replaying all changes from
 //! the first known state gives the last one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::wait;
 use super::world::World;
 
 /// Everything that was told, once for each id.
 pub(crate) struct History(BTreeMap<String, Value>);
+
+/// An event's id, what it shows of an entity, and which changes of it it tells.
+type Teller<'a> = (&'a str, &'a Value, Vec<&'a Value>);
 
 /// The `Detail` of an id; all copies of it must be equal to the letter.
 #[track_caller]
@@ -51,7 +56,7 @@ impl History {
     #[track_caller]
     pub(crate) fn replay(&self, subject: &str) -> (u64, Value) {
         let (kind, id) = subject.split_once('/').expect("kind/id");
-        let mut versions: BTreeMap<u64, Vec<(&str, &Value, Vec<&Value>)>> = BTreeMap::new();
+        let mut versions: BTreeMap<u64, Vec<Teller<'_>>> = BTreeMap::new();
         for (event, detail) in &self.0 {
             let views = detail["data"]["entities"].as_array().expect("entities").iter();
             let changes: Vec<&Value> = changes(detail).iter().filter(|change| change["entity"] == subject).collect();
@@ -132,5 +137,30 @@ pub(crate) fn lasting(value: &Value) -> Value {
         }
         Value::Array(elements) => json!(elements.iter().map(lasting).collect::<Vec<_>>()),
         scalar => scalar.clone(),
+    }
+}
+
+impl World {
+    /// Each of these came through the bus, with the content that every copy has; the ledger has nothing else to do, and nothing
+    /// was given up.
+    pub(crate) async fn all_are_published(&self, ids: &[String]) {
+        let history = History::of(self);
+        let mut missing: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
+        wait::poll(Duration::from_secs(10), async || {
+            for detail in self.published(0).await {
+                let id = detail["id"].as_str().expect("an id");
+                missing.remove(id);
+                assert!(history.0.contains_key(id), "{id} came through the bus and was never sent");
+            }
+            missing.is_empty().then_some(())
+        })
+        .await
+        .unwrap_or_else(|| panic!("never published: {missing:?}"));
+        let rows = self.ledger_rows().await;
+        assert_eq!(rows.len(), ids.len());
+        for row in rows {
+            assert!(row.status() == "PUBLISHED" && !row.has("detail"), "{row:?}");
+        }
+        assert!(self.dead_letters().await.is_empty());
     }
 }

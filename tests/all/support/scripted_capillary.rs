@@ -100,9 +100,16 @@ impl ScriptedCapillary {
         self.with(&customer_path(customer), |entity| entity.always = Some(reply));
     }
 
-    /// Calls for the customer are answered with her latest state.
-    pub(crate) fn as_usual(&self, customer: u64) {
-        self.with(&customer_path(customer), |entity| (entity.always, entity.next) = (None, VecDeque::new()));
+    /// What was said with `next` holds no more.
+    pub(crate) fn forget_replies(&self, customer: u64) {
+        self.with(&customer_path(customer), |entity| entity.next.clear());
+    }
+
+    /// The customer as she is now.
+    pub(crate) fn latest_customer(&self, id: u64) -> Value {
+        let entities = self.script.entities.lock().expect("the entities");
+        let (_, text) = entities[&customer_path(id)].states.last().expect("a state");
+        serde_json::from_str(text).expect("JSON")
     }
 
     /// Rows of the audit log, page by page.
