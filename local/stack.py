@@ -50,6 +50,8 @@ def up() -> None:
     with step("fill the secrets"):
         fill(local_session(), settings.STACK_NAME, settings.WEBHOOK_SECRET_FILE, settings.CAPILLARY_SECRET_FILE)
     write_stack_file()
+    with step("the stand-in for Capillary sends its events there"):
+        subscribe()
     print(f"    deliveries: POST {read_stack_file()['eventsUrl']}")
 
 
@@ -105,6 +107,16 @@ def write_stack_file() -> None:
         "outputs": outputs,
     }
     settings.STACK_FILE.write_text(json.dumps(stack, indent=2) + "\n", encoding="utf-8")
+
+
+def subscribe() -> None:
+    """Registers the deployed API as the webhook of the stand-in for Capillary."""
+    stack = read_stack_file()
+    webhook = json.dumps({"url": stack["eventsUrl"], "headers": stack["webhookHeaders"]}).encode()
+    url = f"{settings.SANDBOX_URL}/sandbox/webhook"
+    request = urllib.request.Request(url, data=webhook, headers={"content-type": "application/json"}, method="PUT")
+    with urllib.request.urlopen(request, timeout=10):
+        pass
 
 
 def read_stack_file() -> dict:

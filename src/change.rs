@@ -35,20 +35,32 @@ pub enum Op {
     Replace,
 }
 
-/// Members by which an object in an array is known, best first: those of customers' profiles, identifiers and channels,
-/// subscriptions, of line items, payment modes, cards, custom fields.
-const IDENTITIES: [&[&str]; 11] = [
-    &["id"],
-    &["source", "accountId"],
-    &["type", "value"],
-    &["channel", "priority", "sourceName"],
-    &["channel", "priority"],
-    &["channel", "sourceName"],
-    &["key"],
-    &["fieldName"],
-    &["name"],
-    &["code"],
-    &["type"],
+/// Members by which an object in an array is known.
+struct Identity {
+    /// Those that it must have.
+    required: &'static [&'static str],
+    /// Those that tell it from others where it has them.
+    optional: &'static [&'static str],
+}
+
+impl Identity {
+    const fn of(required: &'static [&'static str]) -> Self {
+        Self { required, optional: &[] }
+    }
+}
+
+/// Best first: those of line items and payment modes, customers' profiles, subscriptions, identifiers and channels, cards, custom
+/// fields.
+const IDENTITIES: [Identity; 9] = [
+    Identity::of(&["id"]),
+    Identity { required: &["source"], optional: &["accountId"] },
+    Identity { required: &["channel"], optional: &["priority", "sourceName"] },
+    Identity::of(&["type", "value"]),
+    Identity::of(&["key"]),
+    Identity::of(&["fieldName"]),
+    Identity::of(&["name"]),
+    Identity::of(&["code"]),
+    Identity::of(&["type"]),
 ];
 
 /// Fields that change by themselves: they are kept in a state, but are no change.
@@ -201,7 +213,7 @@ fn rearranged(before: &Value, after: &Value) -> Value {
 
 /// Which element of `before` is which of `after`: by identity where all elements have one, else by place.
 fn pairs(before: &[Value], after: &[Value]) -> Vec<(usize, usize)> {
-    for identity in IDENTITIES {
+    for identity in &IDENTITIES {
         if let (Some(_), Some(places)) = (by_identity(before, identity), by_identity(after, identity)) {
             let place = |value: &Value| places.get(&identity_of(value, identity)?).copied();
             return before.iter().enumerate().filter_map(|(index, value)| Some((index, place(value)?))).collect();
@@ -211,7 +223,7 @@ fn pairs(before: &[Value], after: &[Value]) -> Vec<(usize, usize)> {
 }
 
 /// The places of elements by their identities; none if one has none or shares it with another.
-fn by_identity(elements: &[Value], identity: &[&str]) -> Option<HashMap<Vec<String>, usize>> {
+fn by_identity(elements: &[Value], identity: &Identity) -> Option<HashMap<Vec<String>, usize>> {
     let mut places = HashMap::new();
     for (index, element) in elements.iter().enumerate() {
         if places.insert(identity_of(element, identity)?, index).is_some() {
@@ -221,15 +233,15 @@ fn by_identity(elements: &[Value], identity: &[&str]) -> Option<HashMap<Vec<Stri
     Some(places)
 }
 
-fn identity_of(element: &Value, identity: &[&str]) -> Option<Vec<String>> {
-    identity
-        .iter()
-        .map(|name| match element.get(name)? {
-            Value::String(text) => Some(format!("\"{text}")),
-            Value::Number(number) => Some(decimal(&number.to_string())),
-            _ => None,
-        })
-        .collect()
+fn identity_of(element: &Value, identity: &Identity) -> Option<Vec<String>> {
+    let word = |name: &&str| match element.get(*name)? {
+        Value::String(text) => Some(format!("\"{text}")),
+        Value::Number(number) => Some(decimal(&number.to_string())),
+        _ => None,
+    };
+    let mut words = identity.required.iter().map(word).collect::<Option<Vec<String>>>()?;
+    words.extend(identity.optional.iter().map(|name| word(name).unwrap_or_default()));
+    Some(words)
 }
 
 /// Whether two values that are not both objects or both arrays are the same: `1` is `1.0`, but `"1"` is not `1`.
@@ -339,6 +351,16 @@ mod tests {
         );
         let identifiers = |value: &str| json!([{"type": "mobile", "value": "1"}, {"type": "email", "value": value}]);
         assert_eq!(told(&identifiers("a"), &identifiers("b")), [(Op::Remove, "/1".into()), (Op::Add, "/1".into())]);
+    }
+
+    #[test]
+    fn a_part_of_an_identity_may_be_missing() {
+        let profiles = |first: &str, second: &str| json!([{"source": first, "x": first}, {"source": second, "accountId": null, "x": second}]);
+        assert!(told(&profiles("INSTORE", "WECHAT"), &profiles("INSTORE", "WECHAT")).is_empty());
+        let before = json!([{"channel": "SMS", "priority": "BULK", "type": "OPTIN"}, {"channel": "SMS", "priority": "TRANS", "type": "OPTOUT"}]);
+        let after = json!([{"channel": "SMS", "priority": "TRANS", "type": "OPTIN"}, {"channel": "SMS", "priority": "BULK", "type": "OPTOUT"}]);
+        let expected = [(Op::Replace, "/0/type".to_owned()), (Op::Replace, "/1/type".to_owned())];
+        assert_eq!(told(&before, &after), expected);
     }
 
     #[test]

@@ -12,14 +12,18 @@
 //!             └ disposition  what the sender is told: the only place that knows a status
 //!
 //! enricher   batch        Lambda's SQS event in, its answer out
-//!            enrich       a batch: read the ledger, fetch, store, publish, mark
+//!            enrich       a batch: read what is known, fetch, judge, store, publish, mark
 //!             ├ routes    which entities stand behind which event
 //!             ├ entity    what they are, and what a call for one may come to
+//!             ├ snapshot  what an answer means beside the last known state; stamp: the entity's own time
+//!             ├ change    what changed between two states
+//!             ├ told      what the event or the audit log say of it
 //!             ├ cloud_event  what is published
 //!             └ backoff   when what failed is tried again
 //! ```
 //!
-//! [`change`] tells what changed between two states of an entity; the enricher does not remember states yet.
+//! What keeps events from being lost or told twice is pure code: [`ledger`] (a row's states), [`ledger::writes`] (the condition of
+//! every write) and [`snapshot`] (which state is newer).
 //!
 //! Both see the world through [`ports`]; [`aws`] and [`capillary`] are the adapters. [`config`] alone reads the environment.
 

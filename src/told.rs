@@ -236,6 +236,8 @@ impl Told {
         let fits = |told: &Option<Value>, found: Option<&Value>| match (told, found) {
             (Some(told), Some(found)) => same(told, found),
             (None, None) => true,
+            // A value that is gone may be told as an empty text.
+            (Some(told), None) => told.as_str() == Some(""),
             _ => false,
         };
         // An element with a type comes and goes as a whole.
@@ -328,7 +330,7 @@ mod tests {
     }
 
     /// Told by an event, as `fieldType fieldName previous current` with an INSTORE source.
-    fn told(fields: Value, more: &Value) -> Vec<Told> {
+    fn told(fields: &Value, more: &Value) -> Vec<Told> {
         let mut data = json!({ "updatedFields": fields });
         data.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let body = json!({"eventName": "customerUpdated", "data": data}).to_string();
@@ -339,7 +341,7 @@ mod tests {
         json!({"fieldName": name, "previousValue": previous, "currentValue": current, "source": "INSTORE", "fieldType": kind})
     }
 
-    fn shown_paths(fields: Value) -> Vec<String> {
+    fn shown_paths(fields: &Value) -> Vec<String> {
         shown(&told(fields, &json!({})), &customer()).into_iter().map(|(change, _)| change.path).collect()
     }
 
@@ -356,26 +358,26 @@ mod tests {
             (field("Identifier", "cardnumber", "C0", "C1"), "/profiles/1/identifiers/1/value"),
             (field("", "city", "Pune", "Kochi"), "/profiles/1/fields/city"),
         ] {
-            assert_eq!(shown_paths(json!([told.clone()])), [path], "{told}");
+            assert_eq!(shown_paths(&json!([told.clone()])), [path], "{told}");
         }
     }
 
     #[test]
     fn at_first_sight_only_what_the_entity_shows_is_a_change() {
         assert!(
-            shown_paths(json!([field("CustomField", "city", "Kochi", "Delhi")])).is_empty(),
+            shown_paths(&json!([field("CustomField", "city", "Kochi", "Delhi")])).is_empty(),
             "changed again since, or not arrived"
         );
-        assert!(shown_paths(json!([field("CustomField", "country", "A", "B")])).is_empty());
-        assert!(shown_paths(json!([{"fieldName": "city", "fieldType": "CustomField"}, "nonsense", {"x": 1}])).is_empty());
-        let added = shown(&told(json!([field("CustomField", "city", "NA", "Kochi")]), &json!({})), &customer()).remove(0);
+        assert!(shown_paths(&json!([field("CustomField", "country", "A", "B")])).is_empty());
+        assert!(shown_paths(&json!([{"fieldName": "city", "fieldType": "CustomField"}, "nonsense", {"x": 1}])).is_empty());
+        let added = shown(&told(&json!([field("CustomField", "city", "NA", "Kochi")]), &json!({})), &customer()).remove(0);
         assert_eq!((added.0.op, added.0.before, added.1), (Op::Add, None, Origin::Event));
     }
 
     #[test]
     fn a_status_is_told_by_its_word_and_by_its_label() {
         let status = json!({"customerStatus": {"previousStatus": "ACTIVE", "currentStatus": "ACTIVE", "previousLabel": "Silver", "currentLabel": "Gold"}});
-        let changes = shown(&told(json!([]), &status), &customer());
+        let changes = shown(&told(&json!([]), &status), &customer());
         assert_eq!(
             (changes.len(), changes[0].0.path.as_str(), &changes[0].0.before),
             (1, "/statusLabel", &Some(json!("Silver")))
@@ -400,7 +402,7 @@ mod tests {
         after["profiles"][1]["identifiers"][0]["value"] = json!("912");
         after["extendedFields"]["age_group"] = json!(40);
         let told = told(
-            json!([
+            &json!([
                 field("CustomField", "city", "Kochi", "Delhi"),
                 field("Identifier", "mobile", "911", "912"),
                 field("ExtendedField", "age_group", "30", "35"),

@@ -37,3 +37,27 @@ pub(super) fn by_entity(jobs: Vec<Job<'_>>) -> Vec<Vec<Job<'_>>> {
     groups.sort_by_key(|group| group.first().map(|job| job.position));
     groups
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::enrich::{Incoming, incoming::Opened};
+
+    fn message(created_at_ms: i64, transaction: u32, customer: u32) -> Opened {
+        let body = format!(
+            r#"{{"eventName":"transactionAdded","orgId":1,"createdAt":{created_at_ms},"data":{{"transactionId":{transaction},"customerIdentifiers":{{"customerId":{customer}}}}}}}"#
+        );
+        Opened::new(Incoming::default(), body.into_bytes(), 0, Instant::now()).ok().unwrap()
+    }
+
+    #[test]
+    fn events_that_share_an_entity_stay_together_also_over_others() {
+        let messages = [message(9, 10, 1), message(8, 20, 2), message(7, 30, 3), message(6, 10, 3), message(5, 40, 4)];
+        let jobs = messages.iter().enumerate().map(|(position, message)| Job::new(position, message, 20)).collect();
+        let groups: Vec<Vec<usize>> =
+            by_entity(jobs).into_iter().map(|group| group.into_iter().map(|job| job.position).collect()).collect();
+        assert_eq!(groups, [vec![1], vec![3, 2, 0], vec![4]], "by the time at which they happened");
+    }
+}

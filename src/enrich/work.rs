@@ -164,7 +164,7 @@ where
         // It was one when the message was opened.
         let event =
             Event::parse(&message.body).map_err(|error| Ending::Dead { reason: Reason::NotJson, cause: error.to_string() })?;
-        let mut told = None;
+        let mut audits = None;
         let mut keys: BTreeSet<Key> = job.keys().collect();
         for round in 0..MAX_ROUNDS {
             if round > 0 {
@@ -196,10 +196,11 @@ where
                     continue;
                 }
             };
-            if told.is_none() {
-                told = Some(self.told(job, &event, &outcome, calls).await?);
+            let told = told::by_event(&event);
+            if told.is_empty() && audits.is_none() {
+                audits = self.audits(job, &event, &outcome, calls).await?;
             }
-            outcome.tell_changes(told.as_deref().unwrap_or_default());
+            outcome.tell_changes(if told.is_empty() { audits.as_deref().unwrap_or_default() } else { &told });
             outcome.enriched.entities.extend(job.skipped.iter().map(skipped));
 
             let identity = message.identity();
@@ -217,26 +218,25 @@ where
         Err(Ending::back("others keep being first"))
     }
 
-    /// What the event tells of its changes; if it tells nothing, though something did change, what the audit log tells.
-    async fn told(
+    /// What the audit log tells of an event that tells nothing itself, though something did change; none if there is no need to ask.
+    async fn audits(
         &self,
         job: &Job<'_>,
         event: &Event<'_>,
         outcome: &Outcome,
         calls: &Calls<'_, E, K>,
-    ) -> Result<Vec<Told>, Ending> {
-        let told = told::by_event(event);
+    ) -> Result<Option<Vec<Told>>, Ending> {
         let is_update = event.name().is_some_and(|name| name.eq_ignore_ascii_case(CUSTOMER_UPDATED));
         let customer = outcome.differs().find(|entity| entity.kind == Kind::Customer);
-        let (Some(request_id), Some(customer), true) = (event.request_id(), customer, told.is_empty() && is_update) else {
-            return Ok(told);
+        let (Some(request_id), Some(customer), true) = (event.request_id(), customer, is_update) else {
+            return Ok(None);
         };
         match calls.audits(job.org_id, customer, &request_id, job.message.happened_at_ms).await {
-            Ok(told) => Ok(told),
+            Ok(told) => Ok(Some(told)),
             Err(failure) if job.message.incoming.receive_count <= MAX_WAITS_FOR_AUDITS => Err(failure.into()),
             Err(failure) => {
                 tracing::warn!(event_id = job.message.identity().key, cause = failure.cause, "published without the audit log");
-                Ok(Vec::new())
+                Ok(Some(Vec::new()))
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The sandbox answers as Capillary's documentation says, and breaks as it is told.
+//! The sandbox answers and sends as Capillary's documentation says, and breaks as it is told.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,9 +7,16 @@
     reason = "a test that cannot go on shall panic; these are its helpers"
 )]
 
+mod audits;
+mod changes;
 mod entities;
 mod faults;
+mod receiver;
+mod replica;
+mod retries;
 mod running;
+mod samples;
+mod webhook;
 
 use std::time::{Duration, Instant};
 
@@ -38,7 +45,9 @@ async fn it_explains_itself() {
     let output = executable().arg("--help").output().await.unwrap();
     assert!(output.status.success());
     let help = String::from_utf8_lossy(&output.stdout);
-    for word in ["SANDBOX_ADDRESS", "SANDBOX_TOKEN_TTL_SECONDS", "/sandbox/faults", "/v2/customers/{id}"] {
+    for word in
+        ["SANDBOX_ADDRESS", "SANDBOX_TOKEN_TTL_SECONDS", "SANDBOX_WEBHOOK_URL", "/sandbox/deliveries", "/v2/customers/{id}"]
+    {
         assert!(help.contains(word), "{word}");
     }
 }

@@ -20,19 +20,22 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::answers::{as_survivor, only_embedded, v2_error, v3_error, with_status};
-use crate::state::{Entity, Sandbox, Standing, StandingName, World};
+use crate::audits::audits;
+use crate::entities::{EntityState, StandingName};
+use crate::state::Sandbox;
 
 const TOKEN_PATH: &str = "/v3/oauth/token/generate";
 const TOKEN_HEADER: &str = "x-cap-api-oauth-token";
 const SOURCES: [&str; 12] =
     ["INSTORE", "WECHAT", "WEB_ENGAGE", "FACEBOOK", "MARTJACK", "TMALL", "TAOBAO", "JD", "ECOMMERCE", "WEBSITE", "LINE", "ALL"];
 
-type Parameters = Query<HashMap<String, String>>;
+pub(crate) type Parameters = Query<HashMap<String, String>>;
 
 pub(crate) fn routes() -> Router<Arc<Sandbox>> {
     Router::new()
         .route("/v2/customers/{id}", get(customer))
         .route("/v2/transactions/{id}", get(transaction))
+        .route("/api_gateway/v2/audits", get(audits))
         .route(TOKEN_PATH, post(generate_token))
         .fallback(unknown_path)
 }
@@ -115,16 +118,16 @@ async fn customer(State(sandbox): State<Arc<Sandbox>>, Path(id): Path<String>, Q
     }
     let embed = parameters.get("embed").map(String::as_str).unwrap_or_default();
     let answers = &sandbox.answers;
-    let world = sandbox.world();
-    let standing = standing(world.customers.get(&id));
+    let mut world = sandbox.world();
+    let EntityState { body, standing } = world.seen_customer(&sandbox, id);
     let refused_with = standing.http_status.unwrap_or(200);
     match standing.state {
-        StandingName::Found => Json(only_embedded(customer_body(&sandbox, &world, id), embed)).into_response(),
+        StandingName::Found => Json(only_embedded(body, embed)).into_response(),
         StandingName::Missing => with_status(refused_with, answers.customer_not_found()),
         StandingName::Deleted => with_status(refused_with, answers.customer_deleted()),
         StandingName::Merged => with_status(refused_with, answers.customer_merged(id)),
         StandingName::Survivor => {
-            let survivor = customer_body(&sandbox, &world, standing.survivor.unwrap_or(id));
+            let survivor = world.seen_customer(&sandbox, standing.survivor.unwrap_or(id)).body;
             Json(as_survivor(only_embedded(survivor, embed))).into_response()
         }
     }
@@ -135,13 +138,7 @@ async fn transaction(State(sandbox): State<Arc<Sandbox>>, Path(id): Path<String>
         return StatusCode::BAD_REQUEST.into_response();
     };
     let asked_type = parameters.get("type").map(String::as_str).unwrap_or("REGULAR");
-    let world = sandbox.world();
-    let stored = world.transactions.get(&id);
-    let standing = standing(stored);
-    let body = match stored {
-        Some(entity) => entity.body.clone(),
-        None => sandbox.answers.transaction(id, asked_type),
-    };
+    let EntityState { body, standing } = sandbox.world().seen_transaction(&sandbox, id, asked_type);
     let is_of_asked_type = body.get("type").and_then(Value::as_str) == Some(asked_type);
     if standing.state == StandingName::Found && is_of_asked_type {
         Json(body).into_response()
@@ -152,12 +149,4 @@ async fn transaction(State(sandbox): State<Arc<Sandbox>>, Path(id): Path<String>
 
 async fn unknown_path(State(sandbox): State<Arc<Sandbox>>, request: Request) -> Response {
     sandbox.answers.refusal(request.uri().path(), 404)
-}
-
-fn standing(entity: Option<&Entity>) -> Standing {
-    entity.map_or(Standing::FOUND, |entity| entity.standing)
-}
-
-fn customer_body(sandbox: &Sandbox, world: &World, id: u64) -> Value {
-    world.customers.get(&id).map_or_else(|| sandbox.answers.customer(id), |entity| entity.body.clone())
 }

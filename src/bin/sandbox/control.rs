@@ -1,73 +1,37 @@
 //! `/sandbox/…`: the paths by which tests and the demo say what is so. They need no credentials.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+mod entities;
+mod sending;
 
-use axum::extract::{Path, State};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{get, post};
 use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::answers::{merge, stamp};
 use crate::faults::Fault;
-use crate::state::{Call, Entity, Sandbox, Standing, StandingName, World};
+use crate::state::{Call, Sandbox};
 
 type Shared = State<Arc<Sandbox>>;
 
 pub(crate) fn routes() -> Router<Arc<Sandbox>> {
     Router::new()
         .route("/sandbox/health", get(health))
-        .route("/sandbox/customers/{id}", get(show_customer).put(patch_customer))
-        .route("/sandbox/customers/{id}/state", put(stand_customer))
-        .route("/sandbox/transactions/{id}", get(show_transaction).put(patch_transaction))
-        .route("/sandbox/transactions/{id}/state", put(stand_transaction))
         .route("/sandbox/faults", get(list_faults).put(set_faults).delete(clear_faults))
         .route("/sandbox/calls", get(list_calls).delete(clear_calls))
+        .route("/sandbox/replica", get(show_replica).put(set_replica))
         .route("/sandbox/reset", post(reset))
+        .merge(entities::routes())
+        .merge(sending::routes())
 }
 
 async fn health() -> Json<Value> {
     Json(json!({"status": "ok"}))
-}
-
-async fn show_customer(State(sandbox): Shared, Path(id): Path<u64>) -> Json<Value> {
-    let known = sandbox.world().customers.get(&id).map(|entity| entity.body.clone());
-    Json(known.unwrap_or_else(|| sandbox.answers.customer(id)))
-}
-
-async fn patch_customer(State(sandbox): Shared, Path(id): Path<u64>, Json(patch): Json<Value>) -> Response {
-    let mut world = sandbox.world();
-    patched(customer(&sandbox, &mut world, id), &patch)
-}
-
-async fn stand_customer(State(sandbox): Shared, Path(id): Path<u64>, Json(standing): Json<Standing>) -> Response {
-    if (standing.state == StandingName::Survivor) != standing.survivor.is_some() {
-        return complaint("a survivor is named if and only if the state is survivor");
-    }
-    let mut world = sandbox.world();
-    customer(&sandbox, &mut world, id).standing = standing;
-    StatusCode::NO_CONTENT.into_response()
-}
-
-async fn show_transaction(State(sandbox): Shared, Path(id): Path<u64>) -> Json<Value> {
-    let known = sandbox.world().transactions.get(&id).map(|entity| entity.body.clone());
-    Json(known.unwrap_or_else(|| sandbox.answers.transaction(id, "REGULAR")))
-}
-
-async fn patch_transaction(State(sandbox): Shared, Path(id): Path<u64>, Json(patch): Json<Value>) -> Response {
-    let mut world = sandbox.world();
-    patched(transaction(&sandbox, &mut world, id), &patch)
-}
-
-async fn stand_transaction(State(sandbox): Shared, Path(id): Path<u64>, Json(standing): Json<Standing>) -> Response {
-    if !matches!(standing.state, StandingName::Found | StandingName::Missing) {
-        return complaint("a transaction is found or missing");
-    }
-    let mut world = sandbox.world();
-    transaction(&sandbox, &mut world, id).standing = standing;
-    StatusCode::NO_CONTENT.into_response()
 }
 
 async fn list_faults(State(sandbox): Shared) -> Json<Vec<Fault>> {
@@ -96,33 +60,26 @@ async fn clear_calls(State(sandbox): Shared) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-async fn reset(State(sandbox): Shared) -> StatusCode {
-    sandbox.world().reset();
+/// How far the copy is behind that Capillary's reads are answered from.
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Replica {
+    lag_ms: u64,
+}
+
+async fn show_replica(State(sandbox): Shared) -> Json<Replica> {
+    let lag_ms = u64::try_from(sandbox.world().replica_lag.as_millis()).unwrap_or(u64::MAX);
+    Json(Replica { lag_ms })
+}
+
+async fn set_replica(State(sandbox): Shared, Json(replica): Json<Replica>) -> StatusCode {
+    sandbox.world().replica_lag = Duration::from_millis(replica.lag_ms);
     StatusCode::NO_CONTENT
 }
 
-fn customer<'a>(sandbox: &Sandbox, world: &'a mut World, id: u64) -> &'a mut Entity {
-    entity(&mut world.customers, id, || sandbox.answers.customer(id))
-}
-
-fn transaction<'a>(sandbox: &Sandbox, world: &'a mut World, id: u64) -> &'a mut Entity {
-    entity(&mut world.transactions, id, || sandbox.answers.transaction(id, "REGULAR"))
-}
-
-/// The entity as it is known, or, from now on, as the template has it.
-fn entity(entities: &mut BTreeMap<u64, Entity>, id: u64, template: impl FnOnce() -> Value) -> &mut Entity {
-    entities.entry(id).or_insert_with(|| Entity { body: template(), standing: Standing::FOUND })
-}
-
-/// Answers the whole entity, so that who wants to change one element of an array (a merge patch replaces arrays whole)
-/// has what to start from.
-fn patched(entity: &mut Entity, patch: &Value) -> Response {
-    if !patch.is_object() {
-        return complaint("a patch is a JSON object");
-    }
-    merge(&mut entity.body, patch);
-    stamp(&mut entity.body, patch);
-    Json(entity.body.clone()).into_response()
+async fn reset(State(sandbox): Shared) -> StatusCode {
+    sandbox.change(|world| world.reset(&sandbox.settings));
+    StatusCode::NO_CONTENT
 }
 
 fn complaint(text: &str) -> Response {

@@ -1,5 +1,5 @@
-//! A stand-in for Capillary's APIs, for development and tests: it answers what the enricher asks, in the shapes of the
-//! public documentation, and misbehaves when told to.
+//! A stand-in for Capillary, for development and tests. It answers what the enricher asks, in the shapes of the public
+//! documentation, and sends events as Capillary's sender does; it misbehaves when told to.
 //!
 //! It shares no code with the library, so that it cannot share its mistakes. Everything is kept in memory.
 //!
@@ -8,19 +8,45 @@
 //! settings    environment -> types
 //! connection  a listener whose connections can be cut
 //! state       all that the sandbox knows, in one struct
-//! faults      what goes wrong, and how
-//! answers     the documented bodies, filled in
-//! api         Capillary's paths: token, customers, transactions
+//! clock       the time of day
 //! control     /sandbox/…: what tests and the demo turn
+//!  ├ entities    customers and transactions
+//!  └ sending     webhook, events, deliveries
+//!
+//! api         Capillary's paths: token, customers, transactions
+//! audits      Capillary's audit API
+//! answers     the documented bodies, filled in
+//! faults      what goes wrong, and how
+//!
+//! changes     what happens to customers and transactions, with its event and its audit rows
+//! entities    every state they have had, and which of them a read sees
+//! difference  what differs between two states of a customer
+//! events      an event in its two forms
+//! event_data  what events say
+//! deliveries  the events to be sent and those that were; what an answer means
+//! backoff     when an event is sent again, and when it is given up
+//! webhook     where and how events are sent
+//! sender      the lanes that send them
 //! ```
 
 mod answers;
 mod api;
+mod audits;
+mod backoff;
+mod changes;
+mod clock;
 mod connection;
 mod control;
+mod deliveries;
+mod difference;
+mod entities;
+mod event_data;
+mod events;
 mod faults;
+mod sender;
 mod settings;
 mod state;
+mod webhook;
 
 use std::error::Error;
 use std::io::Write;
@@ -35,32 +61,7 @@ use crate::connection::{CuttableListener, Cutter};
 use crate::settings::Settings;
 use crate::state::Sandbox;
 
-const HELP: &str = "\
-sandbox: a stand-in for Capillary's APIs, for development and tests
-
-Usage: sandbox [--help]
-
-Environment:
-  SANDBOX_ADDRESS            where to listen; loopback only (127.0.0.1:4580, port 0 takes a free one)
-  SANDBOX_KEY                OAuth key (sandbox-key)
-  SANDBOX_SECRET             OAuth secret (sandbox-secret)
-  SANDBOX_TOKEN_TTL_SECONDS  life of a token (300)
-  Basic authentication: user sandbox-user, password sandbox-password (sent as its MD5 in hex)
-
-Capillary's paths:
-  POST /v3/oauth/token/generate          GET /v2/customers/{id}?source=…      GET /v2/transactions/{id}?type=…
-
-Sandbox's own:
-  GET, PUT /sandbox/customers/{id}       the entity; PUT takes a JSON merge patch (RFC 7396)
-  PUT /sandbox/customers/{id}/state      {\"state\": \"found|missing|deleted|merged|survivor\", \"survivor\": <id>, \"httpStatus\": 404}
-  GET, PUT /sandbox/transactions/{id}    likewise
-  PUT /sandbox/transactions/{id}/state   {\"state\": \"found|missing\"}
-  PUT, DELETE /sandbox/faults            [{\"path\": \"/v2/customers\", \"kind\": \"slow|status|torn|html|unauthorized|hang|reset\",
-                                           \"status\": 429, \"delayMs\": 2000, \"retryAfter\": \"3\", \"times\": 2}]
-  GET, DELETE /sandbox/calls             what was asked, and how it was answered
-  POST /sandbox/reset                    forgets entities, faults and calls; tokens stay
-  GET /sandbox/health
-";
+const HELP: &str = include_str!("help.txt");
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -75,7 +76,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
 async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(settings.address).await?;
     writeln!(std::io::stdout(), "sandbox listens on http://{}", listener.local_addr()?)?;
-    let application = routes(Arc::new(Sandbox::new(settings)?));
+    let sandbox = Arc::new(Sandbox::new(settings)?);
+    sender::start(&sandbox);
+    let application = routes(sandbox);
     let server = axum::serve(CuttableListener::new(listener), application.into_make_service_with_connect_info::<Cutter>());
     let mut terminate = signal(SignalKind::terminate())?;
     // No waiting for open requests: some of them hang on purpose.

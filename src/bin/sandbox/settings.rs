@@ -1,16 +1,22 @@
 //! The environment as types; read once, at the start.
 
-use std::env;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
+use std::{env, fs};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
+use serde_json::Value;
+
+use crate::webhook::{Webhook, header_texts};
 
 const BASIC_USER: &str = "sandbox-user";
 const BASIC_PASSWORD: &str = "sandbox-password";
+const WEBHOOK_URL: &str = "SANDBOX_WEBHOOK_URL";
+const WEBHOOK_HEADERS_FILE: &str = "SANDBOX_WEBHOOK_HEADERS_FILE";
 
 /// How this sandbox is reached, and by whom.
 pub(crate) struct Settings {
@@ -20,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) token_ttl: Duration,
     /// The one `Authorization` header that is let in beside OAuth tokens.
     pub(crate) basic_authorization: String,
+    /// Where events go until a test or a developer says otherwise.
+    pub(crate) webhook: Webhook,
 }
 
 impl Settings {
@@ -30,6 +38,7 @@ impl Settings {
             secret: variable("SANDBOX_SECRET", "sandbox-secret"),
             token_ttl: seconds("SANDBOX_TOKEN_TTL_SECONDS", "300")?,
             basic_authorization: basic_authorization(BASIC_USER, BASIC_PASSWORD),
+            webhook: webhook(env::var(WEBHOOK_URL).ok(), env::var(WEBHOOK_HEADERS_FILE).ok())?,
         })
     }
 }
@@ -63,4 +72,17 @@ fn basic_authorization(user: &str, password: &str) -> String {
         let _ = write!(pair, "{byte:02x}");
     }
     format!("Basic {}", STANDARD.encode(pair))
+}
+
+fn webhook(url: Option<String>, headers_file: Option<String>) -> Result<Webhook, String> {
+    let headers = headers_file.map_or_else(|| Ok(BTreeMap::new()), |path| headers(&path))?;
+    Webhook::new(url, headers).map_err(|complaint| format!("{WEBHOOK_URL} or {WEBHOOK_HEADERS_FILE}: {complaint}"))
+}
+
+/// An object of names and values, or the receiver's secret, which has one beneath `headers`. No error repeats a value.
+fn headers(path: &str) -> Result<BTreeMap<String, String>, String> {
+    let text = fs::read(path).map_err(|error| format!("{WEBHOOK_HEADERS_FILE}: {path}: {error}"))?;
+    let found = serde_json::from_slice::<Value>(&text).unwrap_or_default();
+    let headers = found.get("headers").filter(|inner| inner.is_object()).unwrap_or(&found);
+    header_texts(headers).ok_or_else(|| format!("{WEBHOOK_HEADERS_FILE}: {path}: no JSON object of header names and values"))
 }

@@ -1,71 +1,49 @@
 //! All that the sandbox knows, behind one lock that is never held across an await.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Serialize;
+use tokio::sync::watch;
 
 use crate::answers::Answers;
+use crate::audits::Row;
+use crate::clock::now_ms;
+use crate::deliveries::Deliveries;
+use crate::entities::{Entities, EntityState};
 use crate::faults::Fault;
 use crate::settings::Settings;
+use crate::webhook::Webhook;
 
 /// What every handler shares.
 pub(crate) struct Sandbox {
     pub(crate) settings: Settings,
     pub(crate) answers: Answers,
     world: Mutex<World>,
+    /// Tells the sender's lanes to look again at what there is to do.
+    news: watch::Sender<()>,
 }
 
 /// The part that changes.
 #[derive(Default)]
 pub(crate) struct World {
-    pub(crate) customers: BTreeMap<u64, Entity>,
-    pub(crate) transactions: BTreeMap<u64, Entity>,
+    pub(crate) customers: Entities,
+    pub(crate) transactions: Entities,
+    /// How far Capillary's reads are behind the changes.
+    pub(crate) replica_lag: Duration,
+    /// Oldest first.
+    pub(crate) audits: Vec<Row>,
+    pub(crate) webhook: Webhook,
+    pub(crate) deliveries: Deliveries,
     pub(crate) faults: Vec<Fault>,
     pub(crate) calls: Vec<Call>,
     calls_begun: u64,
     /// Live tokens, with the instant at which each one ends.
     pub(crate) tokens: HashMap<String, Instant>,
-}
-
-/// A customer or a transaction that was touched through the control paths. All others follow from the templates.
-pub(crate) struct Entity {
-    pub(crate) body: Value,
-    pub(crate) standing: Standing,
-}
-
-/// Whether and how an entity is found. It is what `PUT /sandbox/…/{id}/state` takes.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Standing {
-    pub(crate) state: StandingName,
-    /// Who is answered instead, when the state is `survivor`.
-    pub(crate) survivor: Option<u64>,
-    /// The status that goes with a refusal. The documentation gives bodies without statuses, so that both ways of
-    /// reading it have to work: 200 unless told otherwise.
-    pub(crate) http_status: Option<u16>,
-}
-
-impl Standing {
-    pub(crate) const FOUND: Self = Self { state: StandingName::Found, survivor: None, http_status: None };
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum StandingName {
-    Found,
-    Missing,
-    /// Deleted after a request for deletion of personal data (8109).
-    Deleted,
-    /// Merged away; nobody is answered instead (8069).
-    Merged,
-    /// Merged away; the survivor is answered (91009).
-    Survivor,
 }
 
 /// One request to Capillary's paths.
@@ -88,21 +66,63 @@ pub(crate) struct NeverSent;
 
 impl Sandbox {
     pub(crate) fn new(settings: Settings) -> serde_json::Result<Self> {
-        Ok(Self { settings, answers: Answers::load()?, world: Mutex::default() })
+        let world = World { webhook: settings.webhook.clone(), ..World::default() };
+        Ok(Self { settings, answers: Answers::load()?, world: Mutex::new(world), news: watch::Sender::default() })
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Changes something that concerns the sender.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
+        let changed = change(&mut self.world());
+        self.tell_news();
+        changed
+    }
+
+    pub(crate) fn tell_news(&self) {
+        self.news.send_replace(());
+    }
+
+    pub(crate) fn news(&self) -> watch::Receiver<()> {
+        self.news.subscribe()
+    }
 }
 
 impl World {
-    /// Forgets all but the tokens, which end in their own time as they do at Capillary's.
-    pub(crate) fn reset(&mut self) {
-        self.customers.clear();
-        self.transactions.clear();
+    /// Forgets all but the tokens, which end in their own time as they do at Capillary's. The webhook is that of the start.
+    pub(crate) fn reset(&mut self, settings: &Settings) {
+        self.customers = Entities::default();
+        self.transactions = Entities::default();
+        self.replica_lag = Duration::ZERO;
+        self.audits.clear();
+        self.webhook = settings.webhook.clone();
+        self.deliveries.forget();
         self.faults.clear();
         self.calls.clear();
+    }
+
+    /// How a customer is at present.
+    pub(crate) fn customer(&self, sandbox: &Sandbox, id: u64) -> EntityState {
+        self.customers.now(id).unwrap_or_else(|| EntityState::untouched(sandbox.answers.customer(id)))
+    }
+
+    /// How a transaction is at present.
+    pub(crate) fn transaction(&self, sandbox: &Sandbox, id: u64) -> EntityState {
+        self.transactions.now(id).unwrap_or_else(|| EntityState::untouched(sandbox.answers.transaction(id, "REGULAR")))
+    }
+
+    /// What Capillary's API knows of a customer.
+    pub(crate) fn seen_customer(&mut self, sandbox: &Sandbox, id: u64) -> EntityState {
+        let seen = self.customers.seen(id, self.replica_lag);
+        seen.unwrap_or_else(|| EntityState::untouched(sandbox.answers.customer(id)))
+    }
+
+    /// What Capillary's API knows of a transaction. One that nobody touched is of whichever type it is asked for under.
+    pub(crate) fn seen_transaction(&mut self, sandbox: &Sandbox, id: u64, asked_type: &str) -> EntityState {
+        let seen = self.transactions.seen(id, self.replica_lag);
+        seen.unwrap_or_else(|| EntityState::untouched(sandbox.answers.transaction(id, asked_type)))
     }
 
     fn begin_call(&mut self, request: &Request) -> u64 {
@@ -134,9 +154,4 @@ pub(crate) async fn record_call(State(sandbox): State<Arc<Sandbox>>, request: Re
         sandbox.world().end_call(number, response.status().as_u16());
     }
     response
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

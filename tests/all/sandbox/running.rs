@@ -10,9 +10,21 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::support::wait::poll;
+
+/// How long to wait for what has to come.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+
 const TOKEN_HEADER: &str = "X-CAP-API-OAUTH-TOKEN";
 /// The MD5 of `sandbox-password`, worked out by another program.
 const PASSWORD_MD5: &str = "911b7bf55b7b03cdfe2af9d1e68e4897";
+
+/// What a change through the control paths is told as.
+pub(super) struct Changed {
+    pub(super) entity: Value,
+    pub(super) request_id: String,
+    pub(super) event_id: Option<String>,
+}
 
 /// A sandbox of one's own on a free port; it ends with the test.
 pub(super) struct TestSandbox {
@@ -98,12 +110,57 @@ impl TestSandbox {
         }
     }
 
+    /// Changes an entity: `customers/5`, `customers/5?event=none`, `transactions/3`.
+    pub(super) async fn change(&self, entity: &str, patch: Value) -> Changed {
+        changed(self.request(Method::PUT, &format!("/sandbox/{entity}")).json(&patch)).await
+    }
+
+    pub(super) async fn merge(&self, victim: u64, merge: Value) -> Changed {
+        changed(self.request(Method::POST, &format!("/sandbox/customers/{victim}/merge")).json(&merge)).await
+    }
+
+    pub(super) async fn delete_customer(&self, id: u64) -> Changed {
+        changed(self.request(Method::DELETE, &format!("/sandbox/customers/{id}"))).await
+    }
+
+    pub(super) async fn webhook(&self, settings: Value) -> Value {
+        self.control(Method::PUT, "/sandbox/webhook", Some(settings)).await
+    }
+
+    /// Has an event sent; it needs an `eventId` to be recognised by.
+    pub(super) async fn event(&self, id: &str) {
+        self.control(Method::POST, "/sandbox/events", Some(json!({"eventId": id, "eventName": "hello"}))).await;
+    }
+
+    pub(super) async fn deliveries(&self) -> Vec<Value> {
+        let list = self.control(Method::GET, "/sandbox/deliveries", None).await;
+        list.as_array().unwrap().clone()
+    }
+
+    /// The delivery of an event, once it has come to this state.
+    pub(super) async fn until_delivery(&self, event_id: &str, state: &str) -> Value {
+        let wanted = |delivery: &Value| delivery["eventId"] == event_id && delivery["state"] == state;
+        let found = poll(PATIENCE, async || self.deliveries().await.into_iter().find(wanted)).await;
+        match found {
+            Some(delivery) => delivery,
+            None => panic!("{event_id} is not {state}: {:?}", self.deliveries().await),
+        }
+    }
+
     pub(super) async fn terminate(mut self) -> ExitStatus {
         let id = self.process.id().unwrap().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
         let ended = tokio::time::timeout(Duration::from_secs(5), self.process.wait());
         ended.await.expect("the sandbox goes on after SIGTERM").unwrap()
     }
+}
+
+async fn changed(request: RequestBuilder) -> Changed {
+    let response = request.send().await.unwrap();
+    assert!(response.status().is_success(), "{}", response.status());
+    let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+    let (request_id, event_id) = (header("x-cap-requestid").unwrap(), header("x-sandbox-event-id"));
+    Changed { entity: response.json().await.unwrap(), request_id, event_id }
 }
 
 pub(super) fn executable() -> Command {

@@ -1,0 +1,178 @@
+//! The events to be sent and those that were, in the order in which they happened.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::backoff::Backoff;
+use crate::events::Event;
+use crate::webhook::Webhook;
+
+#[derive(Default)]
+pub(crate) struct Deliveries {
+    list: Vec<Delivery>,
+    begun: u64,
+}
+
+/// One event and what became of it.
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Delivery {
+    #[serde(skip)]
+    number: u64,
+    event_id: Option<String>,
+    event_name: Option<String>,
+    state: DeliveryState,
+    attempts: Vec<Attempt>,
+    #[serde(skip)]
+    body: Bytes,
+    /// Who holds it: nobody else sends it, and who holds it sends nothing else.
+    #[serde(skip)]
+    lane: Option<usize>,
+    #[serde(skip)]
+    backoff: Backoff,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum DeliveryState {
+    /// For a lane, or for its next attempt.
+    Waiting,
+    Sending,
+    Delivered,
+    /// By a final answer.
+    Refused,
+    /// Given up after seven days.
+    Lost,
+}
+
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Attempt {
+    /// Milliseconds since 1970.
+    at: u64,
+    /// Sandbox time since the first attempt.
+    age_seconds: u64,
+    #[serde(flatten)]
+    outcome: Outcome,
+    /// Real milliseconds.
+    took_ms: u64,
+}
+
+/// What came of an attempt.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Outcome {
+    Status(u16),
+    Error(&'static str),
+}
+
+/// What an outcome means for the event.
+enum Verdict {
+    Done,
+    Final,
+    Again,
+}
+
+impl Outcome {
+    /// The retry rules of the current guide; where it says nothing, the webhook's switches.
+    fn verdict(self, webhook: &Webhook) -> Verdict {
+        let again_if = |resend| if resend { Verdict::Again } else { Verdict::Final };
+        match self {
+            Self::Status(200..=299) => Verdict::Done,
+            Self::Status(400) => Verdict::Final,
+            Self::Status(429) | Self::Error(_) => Verdict::Again,
+            Self::Status(401..=499) => again_if(webhook.resend_4xx),
+            Self::Status(500..=599) => again_if(webhook.resend_5xx),
+            Self::Status(_) => Verdict::Final,
+        }
+    }
+}
+
+impl Deliveries {
+    pub(crate) fn enqueue(&mut self, event: Event) {
+        self.begun += 1;
+        self.list.push(Delivery {
+            number: self.begun,
+            event_id: event.id,
+            event_name: event.name,
+            state: DeliveryState::Waiting,
+            attempts: Vec::new(),
+            body: event.body,
+            lane: None,
+            backoff: Backoff::default(),
+        });
+    }
+
+    /// Gives the oldest event that nobody holds to this lane.
+    pub(crate) fn take(&mut self, lane: usize) -> Option<u64> {
+        let free = |delivery: &&mut Delivery| delivery.lane.is_none() && delivery.state == DeliveryState::Waiting;
+        let delivery = self.list.iter_mut().find(free)?;
+        delivery.lane = Some(lane);
+        Some(delivery.number)
+    }
+
+    /// Leaves an event to whichever lane is free next. Being older than those that follow, it stays before them.
+    pub(crate) fn give_back(&mut self, number: u64) {
+        if let Some(delivery) = self.held(number) {
+            delivery.lane = None;
+        }
+    }
+
+    pub(crate) fn is_held(&self, number: u64) -> bool {
+        self.list.iter().any(|delivery| delivery.number == number && delivery.lane.is_some())
+    }
+
+    /// The bytes to send, unless the event was forgotten meanwhile.
+    pub(crate) fn begin_attempt(&mut self, number: u64) -> Option<Bytes> {
+        let delivery = self.held(number)?;
+        delivery.state = DeliveryState::Sending;
+        Some(delivery.body.clone())
+    }
+
+    /// Notes what came of an attempt; how long to wait for the next one, if there is one.
+    pub(crate) fn end_attempt(
+        &mut self,
+        number: u64,
+        at: u64,
+        took: Duration,
+        outcome: Outcome,
+        webhook: &Webhook,
+    ) -> Option<Duration> {
+        let delivery = self.held(number)?;
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        delivery.attempts.push(Attempt { at, age_seconds: delivery.backoff.age().as_secs(), outcome, took_ms });
+        let (state, wait) = match outcome.verdict(webhook) {
+            Verdict::Done => (DeliveryState::Delivered, None),
+            Verdict::Final => (DeliveryState::Refused, None),
+            Verdict::Again => match delivery.backoff.after_attempt(took) {
+                Some(wait) => (DeliveryState::Waiting, Some(wait)),
+                None => (DeliveryState::Lost, None),
+            },
+        };
+        delivery.state = state;
+        if wait.is_none() {
+            delivery.lane = None;
+        }
+        wait
+    }
+
+    pub(crate) fn listed(&self, state: Option<DeliveryState>) -> Vec<Delivery> {
+        self.list.iter().filter(|delivery| state.is_none_or(|wanted| delivery.state == wanted)).cloned().collect()
+    }
+
+    /// Forgets what is settled; the rest is still to be sent.
+    pub(crate) fn forget_settled(&mut self) {
+        self.list.retain(|delivery| matches!(delivery.state, DeliveryState::Waiting | DeliveryState::Sending));
+    }
+
+    /// Forgets everything. Numbers go on, so that a lane finds that its event is no more.
+    pub(crate) fn forget(&mut self) {
+        self.list.clear();
+    }
+
+    fn held(&mut self, number: u64) -> Option<&mut Delivery> {
+        self.list.iter_mut().find(|delivery| delivery.number == number && delivery.lane.is_some())
+    }
+}

@@ -1,0 +1,258 @@
+//! The world of these tests: one double for all that an enricher needs.
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU32, Ordering},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use serde_json::{Value, value::RawValue};
+
+use super::super::*;
+use crate::{
+    entity::{EntityRef, FetchFailure, Fetched, Scope, Status},
+    ledger::{
+        Identity, Row, Status as RowStatus,
+        writes::{Attempt, Condition, MARK_PUBLISHED, MARK_PUBLISHED_UNSTORED, STORE},
+    },
+    ports::{Commit, Entry, Known, PortError, Written},
+    snapshot::{Snapshot, may_move},
+    told::Told,
+};
+
+pub(super) const NOW_MS: i64 = 1_800_000_000_000;
+/// How far an answer may lag.
+pub(super) const LAG_MS: i64 = 5_000;
+pub(super) const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// What all the doubles of one test share.
+#[derive(Clone, Default)]
+pub(super) struct World(Arc<Mutex<State>>);
+
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) rows: BTreeMap<String, Row>,
+    pub(super) snapshots: BTreeMap<Key, Snapshot>,
+    pub(super) attempts: BTreeMap<String, u32>,
+    pub(super) published: Vec<Value>,
+    pub(super) dead: Vec<DeadLetter>,
+    pub(super) delays: Vec<(String, u32)>,
+    pub(super) calls: u32,
+    pub(super) in_flight: u32,
+    pub(super) most_in_flight: u32,
+    pub(super) api_down: bool,
+    pub(super) invalid_entries: bool,
+    pub(super) ledger_down: bool,
+    pub(super) marks_fail: bool,
+    /// Bodies of customers by id; all others have only an id.
+    pub(super) bodies: BTreeMap<String, String>,
+    /// Who is answered for somebody merged away.
+    pub(super) survivors: BTreeMap<String, String>,
+    /// So many commits are still refused.
+    pub(super) commits_refused: u32,
+    /// What the audit log answers.
+    pub(super) audits: Option<Result<Vec<Told>, FetchFailure>>,
+    pub(super) audit_calls: u32,
+    /// How far the clock went on.
+    pub(super) passed_ms: i64,
+}
+
+impl World {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn enricher(&self) -> Enricher<Self, Self, Self, Self, Self, Self> {
+        let limits = Limits {
+            event_ttl: Duration::from_secs(21 * 86_400),
+            max_attempts: 3,
+            max_entry_bytes: 262_144,
+            max_entities: 20,
+            snapshot_ttl: Duration::from_secs(400 * 86_400),
+        };
+        Enricher {
+            ledger: self.clone(),
+            bus: self.clone(),
+            dead_letters: self.clone(),
+            redelivery: self.clone(),
+            entities: self.clone(),
+            clock: self.clone(),
+            limits,
+            rules: Rules { replica_lag_ms: LAG_MS, ..Rules::default() },
+            turnstile: Turnstile::new(10),
+        }
+    }
+
+    fn mark(&self, condition: Condition<'_>, key: &str, expires_at_s: i64) -> Result<Written, PortError> {
+        let mut state = self.state();
+        if state.marks_fail {
+            return Err(down("published"));
+        }
+        if !state.allows(condition, key) {
+            return Ok(Written::Refused);
+        }
+        let row = state.rows.entry(key.to_owned()).or_default();
+        (row.status, row.detail, row.expires_at_s) = (Some(RowStatus::Published), None, Some(expires_at_s));
+        Ok(Written::Yes)
+    }
+
+    pub(super) fn published_ids(&self) -> Vec<String> {
+        self.state().published.iter().map(|event| event["id"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+}
+
+fn down(call: &'static str) -> PortError {
+    PortError::Unavailable { call, cause: "down".to_owned() }
+}
+
+impl Clock for World {
+    fn now_ms(&self) -> i64 {
+        NOW_MS + self.state().passed_ms
+    }
+}
+
+impl State {
+    fn allows(&self, condition: Condition<'_>, key: &str) -> bool {
+        condition.holds(self.rows.get(key), Attempt { now_ms: NOW_MS, fingerprint: "" })
+    }
+}
+
+impl Ledger for World {
+    async fn look(&self, events: &[String], entities: &[Key]) -> Result<Known, PortError> {
+        let state = self.state();
+        if state.ledger_down {
+            return Err(down("look"));
+        }
+        Ok(Known {
+            rows: events.iter().filter_map(|key| Some((key.clone(), state.rows.get(key)?.clone()))).collect(),
+            snapshots: entities.iter().filter_map(|key| Some((key.clone(), state.snapshots.get(key)?.clone()))).collect(),
+        })
+    }
+
+    async fn commit(&self, commit: &Commit<'_>) -> Result<Written, PortError> {
+        let row = Row {
+            status: Some(RowStatus::Enriched),
+            fingerprint: Some(commit.identity.fingerprint.as_str().to_owned()),
+            detail: Some(commit.detail.to_owned()),
+            ..Row::default()
+        };
+        let mut state = self.state();
+        if state.commits_refused > 0 {
+            state.commits_refused -= 1;
+            return Ok(Written::Refused);
+        }
+        let version = |key: &Key| state.snapshots.get(key).map(|known| known.version);
+        if !state.allows(STORE, &commit.identity.key)
+            || !commit.moves.iter().all(|step| may_move(version(&step.key), step.read_version))
+        {
+            return Ok(Written::Refused);
+        }
+        state.rows.insert(commit.identity.key.clone(), row);
+        for step in commit.moves {
+            state.snapshots.insert(step.key.clone(), step.next.clone());
+        }
+        Ok(Written::Yes)
+    }
+
+    async fn published(&self, key: &str, expires_at_s: i64) -> Result<Written, PortError> {
+        self.mark(MARK_PUBLISHED, key, expires_at_s)
+    }
+
+    async fn published_unstored(&self, identity: &Identity, _now_s: i64, expires_at_s: i64) -> Result<Written, PortError> {
+        self.mark(MARK_PUBLISHED_UNSTORED, &identity.key, expires_at_s)
+    }
+
+    async fn failed(&self, identity: &Identity, _reason: Reason, _expires_at_s: i64) -> Result<Written, PortError> {
+        self.state().rows.entry(identity.key.clone()).or_default().status = Some(RowStatus::Failed);
+        Ok(Written::Yes)
+    }
+
+    async fn count_attempt(&self, key: &str) -> Result<Option<u32>, PortError> {
+        let mut state = self.state();
+        if !state.rows.contains_key(key) {
+            return Ok(None);
+        }
+        let attempts = state.attempts.entry(key.to_owned()).or_default();
+        *attempts += 1;
+        Ok(Some(*attempts))
+    }
+}
+
+impl Bus for World {
+    async fn publish(&self, entries: &[Entry]) -> Vec<Result<(), PortError>> {
+        let mut state = self.state();
+        let mut publish = |entry: &Entry| {
+            if state.invalid_entries {
+                return Err(PortError::Invalid { call: "publish", cause: "MalformedDetail".to_owned() });
+            }
+            state.published.push(serde_json::from_str(&entry.detail).unwrap());
+            Ok(())
+        };
+        entries.iter().map(&mut publish).collect()
+    }
+}
+
+impl DeadLetterQueue for World {
+    async fn send(&self, letter: &DeadLetter) -> Result<(), PortError> {
+        self.state().dead.push(letter.clone());
+        Ok(())
+    }
+}
+
+impl Redelivery for World {
+    async fn delay(&self, messages: &[(String, u32)]) -> Result<(), PortError> {
+        self.state().delays.extend_from_slice(messages);
+        Ok(())
+    }
+}
+
+/// Customer 13 makes the process panic, customer 14 never answers.
+impl Entities for World {
+    async fn fetch(&self, _org_id: Option<i64>, entity: &EntityRef) -> Result<Fetched, FetchFailure> {
+        {
+            let mut state = self.state();
+            state.calls += 1;
+            state.in_flight += 1;
+            state.most_in_flight = state.most_in_flight.max(state.in_flight);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        self.state().in_flight -= 1;
+        assert_ne!(entity.id, "13");
+        if entity.id == "14" {
+            std::future::pending::<()>().await;
+        }
+        if self.state().api_down {
+            return Err(FetchFailure { scope: Scope::Api, retry_after_s: Some(77), cause: "503".to_owned() });
+        }
+        let fetched_at_ms = self.now_ms();
+        let state = self.state();
+        let survivor_id = state.survivors.get(&entity.id).cloned();
+        let id = survivor_id.as_ref().unwrap_or(&entity.id);
+        let body = state.bodies.get(id).cloned().unwrap_or_else(|| format!("{{\"id\":{id}}}"));
+        Ok(Fetched { status: Status::Found, survivor_id, body: Some(RawValue::from_string(body).unwrap()), fetched_at_ms })
+    }
+
+    async fn audits(&self, _: Option<i64>, _: &EntityRef, _: &str, _: i64) -> Result<Vec<Told>, FetchFailure> {
+        let mut state = self.state();
+        state.audit_calls += 1;
+        state.audits.clone().unwrap_or_else(|| Ok(Vec::new()))
+    }
+}
+
+/// A message about a customer, with nothing but a body.
+pub(super) fn about(customer: u32) -> Incoming {
+    static MESSAGES: AtomicU32 = AtomicU32::new(0);
+    let number = MESSAGES.fetch_add(1, Ordering::Relaxed);
+    Incoming {
+        message_id: format!("m{number}-{customer}"),
+        receipt_handle: format!("r{customer}"),
+        body: format!(
+            r#"{{"eventId":"e{customer}","eventName":"customerUpdated","orgId":1,"data":{{"customerIdentifiers":{{"customerId":{customer}}}}}}}"#
+        ),
+        receive_count: 1,
+        sent_at_ms: Some(NOW_MS),
+        ..Incoming::default()
+    }
+}
+
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
