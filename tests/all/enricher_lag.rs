@@ -1,15 +1,17 @@
 //! Answers that are older than what is remembered, or may be (design, section 3: order).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use crate::support::events::of_customer;
-use crate::support::history::{History, changes, entity, lasting};
+use crate::support::history::{History, changes, entity, lasting, told};
 use crate::support::scripted_capillary::Reply;
-use crate::support::stage::{LONG_LAG, NO_LAG, SHORT_LAG, Stage, customer, customer_key};
+use crate::support::stage::{LONG_LAG, LONG_LAG_S, NO_LAG, Stage, customer, customer_key};
 use crate::support::wait;
-use crate::support::world::{Batch, World};
+use crate::support::world::{Batch, World, now_ms};
 
 fn updated(id: &str) -> Value {
     of_customer("customerUpdated", id, 5)
@@ -36,15 +38,6 @@ fn last_delays(world: &World) -> Vec<u64> {
         .collect()
 }
 
-/// Hands a message over until it is done.
-async fn until_done(stage: &Stage, mut batch: Batch) {
-    let done = wait::poll(Duration::from_secs(20), async || {
-        batch = stage.again(&batch).await;
-        batch.back.is_empty().then_some(())
-    });
-    done.await.expect("it is done in the end");
-}
-
 #[tokio::test]
 async fn another_state_of_the_same_time_is_not_believed_before_replicas_have_caught_up() {
     let cases = [(Some(10), Some(10)), (None, None), (None, Some(10)), (Some(10), None)];
@@ -62,21 +55,59 @@ async fn another_state_of_the_same_time_is_not_believed_before_replicas_have_cau
 }
 
 #[tokio::test]
-async fn it_is_believed_once_the_call_began_later_and_told_once() {
+async fn it_is_believed_once_the_call_begins_later_and_told_once() {
     for time in [Some(10), None] {
-        let stage = changed(SHORT_LAG, time, time).await;
+        let stage = changed(LONG_LAG, time, time).await;
         let first = stage.world.snapshot(&customer_key(5)).await.unwrap();
-        let batch = stage.attempt(&updated("two")).await;
+        let mut batch = stage.attempt(&updated("two")).await;
         batch.all_back();
-        assert!(matches!(last_delays(&stage.world)[..], [1 | 2]), "{:?}", last_delays(&stage.world));
-        until_done(&stage, batch).await;
+        stage.world.was_seen_before(&customer_key(5), LONG_LAG_S - 60).await;
+        batch = stage.again(&batch).await;
+        batch.all_back();
+        assert!(matches!(last_delays(&stage.world)[..], [1..=61]), "{:?}", last_delays(&stage.world));
+        stage.world.was_seen_before(&customer_key(5), 60).await;
+        let before_ms = now_ms();
+        stage.again(&batch).await.all_done();
         let snapshot = stage.world.snapshot(&customer_key(5)).await.unwrap();
-        assert!(snapshot.number("observedAt") >= first.number("observedAt") + 1000, "believed too early");
+        assert!(snapshot.number("observedAt") >= before_ms, "the next state waits for this one's replicas");
         assert_eq!(snapshot.version(), first.version() + 1);
-        let history = History::of(&stage.world);
-        assert_eq!(history.replay("customer/5"), (snapshot.version(), lasting(&snapshot.body())));
-        assert_eq!(changes(&crate::support::history::told(&stage.world, "two")).len(), 1);
+        assert_eq!(History::of(&stage.world).replay("customer/5"), (snapshot.version(), lasting(&snapshot.body())));
+        assert_eq!(changes(&told(&stage.world, "two")).len(), 1);
     }
+}
+
+/// The next answer for customer 5 is held until something was done.
+async fn answered_after(stage: &Stage, event: &Value, something: impl Future<Output = ()>) -> Batch {
+    let gate = Arc::new(Semaphore::new(0));
+    stage.capillary.next(5, Reply::Held(Arc::clone(&gate)));
+    let calls_before = stage.capillary.customer_calls(5);
+    let meanwhile = async {
+        let asked = async || (stage.capillary.customer_calls(5) > calls_before).then_some(());
+        wait::poll(Duration::from_secs(10), asked).await.expect("the enricher asks");
+        something.await;
+        gate.add_permits(1);
+    };
+    tokio::join!(stage.attempt(event), meanwhile).0
+}
+
+#[tokio::test]
+async fn the_lag_runs_from_the_answer_of_the_one_to_the_beginning_of_the_other() {
+    let stage = Stage::with(LONG_LAG).await;
+    stage.capillary.customer(5, &customer(5, "Porto", None));
+    let mut answered_ms = 0;
+    answered_after(&stage, &updated("one"), async { answered_ms = now_ms() }).await.all_done();
+    let seen = stage.world.snapshot(&customer_key(5)).await.unwrap().number("observedAt");
+    assert!(seen >= answered_ms, "the answer came {} ms later", answered_ms - seen);
+    // A call that begins too early is not made better by an answer that comes when the lag is over.
+    stage.capillary.customer(5, &customer(5, "Lisboa", None));
+    stage.world.was_seen_before(&customer_key(5), LONG_LAG_S - 4).await;
+    let over_ms = stage.world.snapshot(&customer_key(5)).await.unwrap().number("observedAt") + LONG_LAG_S * 1000;
+    let event = updated("two");
+    let batch = answered_after(&stage, &event, async {
+        let over = async || (now_ms() > over_ms).then_some(());
+        wait::poll(Duration::from_secs(10), over).await.expect("time passes");
+    });
+    batch.await.all_back();
 }
 
 #[tokio::test]
@@ -132,19 +163,16 @@ async fn an_older_state_changes_nothing_and_is_told_as_late_with_the_newer_one()
 
 #[tokio::test]
 async fn a_replica_that_lags_makes_no_change_go_back_and_forth() {
-    let stage = Stage::with(SHORT_LAG).await;
-    stage.capillary.customer(5, &customer(5, "Porto", None));
-    stage.tell(&updated("one")).await;
-    stage.capillary.customer(5, &customer(5, "Lisboa", None));
-    let batch = stage.attempt(&updated("two")).await;
-    until_done(&stage, batch).await;
-    // For less than the lag, a replica shows what was; the message waits until none does.
+    let stage = changed(LONG_LAG, None, None).await;
+    stage.world.was_seen_before(&customer_key(5), LONG_LAG_S).await;
+    assert_eq!(changes(&stage.tell(&updated("two")).await).len(), 1);
+    // A replica shows what was; the message waits until none does.
     stage.capillary.next(5, Reply::State(0));
     let batch = stage.attempt(&updated("three")).await;
     batch.all_back();
-    until_done(&stage, batch).await;
-    assert_eq!(changes(&crate::support::history::told(&stage.world, "three")), &[] as &[Value]);
-    let (version, state) = History::of(&stage.world).replay("customer/5");
+    stage.again(&batch).await.all_done();
+    assert_eq!(changes(&told(&stage.world, "three")), &[] as &[Value]);
     let remembered = stage.world.snapshot(&customer_key(5)).await.unwrap();
-    assert_eq!((state, version), (lasting(&customer(5, "Lisboa", None)), remembered.version()));
+    let replayed = History::of(&stage.world).replay("customer/5");
+    assert_eq!(replayed, (remembered.version(), lasting(&customer(5, "Lisboa", None))));
 }

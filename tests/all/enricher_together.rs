@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Barrier, Semaphore};
 
 use crate::support::events::{CREATED_AT, of_customer, of_transaction};
-use crate::support::fault_proxy::Fault;
+use crate::support::fault_proxy::{Call, Fault};
 use crate::support::history::{History, changes, lasting, told};
 use crate::support::scripted_capillary::Reply;
 use crate::support::stage::{NO_LAG, Stage, customer, customer_key, transaction, transaction_key};
@@ -107,6 +107,13 @@ async fn refused_by_the_snapshot_it_begins_anew_with_both_reads() {
     stage.tell(&updated("two")).await;
     let reads = stage.world.proxy.calls("BatchGetItem");
     assert_eq!((reads.len(), stage.capillary.customer_calls(5)), (3, 3), "one each for the first event, two for the second");
+    let tables = |read: &Call| {
+        let read: Value = serde_json::from_str(&read.body).expect("DynamoDB speaks JSON");
+        read["RequestItems"].as_object().expect("tables").values().cloned().collect::<Vec<Value>>()
+    };
+    for read in &reads {
+        assert!(tables(read).iter().all(|table| table["ConsistentRead"] == true), "{}", read.body);
+    }
     assert!(reads.iter().all(|read| read.body.contains("entityKey") && read.body.contains("eventId")), "{:?}", reads[2].body);
     changes_lead_to_what_is_remembered(&stage).await;
 }

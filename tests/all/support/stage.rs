@@ -20,6 +20,8 @@ pub(crate) const NO_LAG: &[(&str, &str)] = &[("CAPILLARY_REPLICA_LAG_SECONDS", "
 pub(crate) const SHORT_LAG: &[(&str, &str)] = &[("CAPILLARY_REPLICA_LAG_SECONDS", "1")];
 /// One may lag longer than any test lasts.
 pub(crate) const LONG_LAG: &[(&str, &str)] = &[("CAPILLARY_REPLICA_LAG_SECONDS", "900")];
+/// The same in seconds.
+pub(crate) const LONG_LAG_S: u64 = 900;
 
 impl Stage {
     /// An enricher with these variables added or changed.

@@ -6,7 +6,7 @@ use std::io::Read as _;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::Value;
 
-use super::World;
+use super::{World, number};
 
 /// An item of the snapshots table.
 #[derive(Debug, Clone)]
@@ -24,6 +24,15 @@ impl World {
     pub(crate) async fn snapshot_count(&self) -> usize {
         let scan = self.aws.dynamodb.scan().table_name(&self.names.snapshots_table).consistent_read(true);
         scan.send().await.expect("the snapshots are read").items().len()
+    }
+
+    /// Lets so many seconds pass since a state was seen.
+    pub(crate) async fn was_seen_before(&self, key: &str, seconds: u64) {
+        let update = self.aws.dynamodb.update_item().table_name(&self.names.snapshots_table);
+        let update =
+            update.key("entityKey", AttributeValue::S(key.into())).update_expression("SET observedAt = observedAt - :ms");
+        let update = update.expression_attribute_values(":ms", number(seconds * 1000));
+        update.send().await.expect("the snapshot is changed");
     }
 
     /// Deletes a snapshot, as DynamoDB does some time after its expiry.
