@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use crate::support::events::{of_customer, of_transaction};
-use crate::support::history::{History, changes, entity, lasting};
+use crate::support::events::{CREATED_AT, of_customer, of_transaction};
+use crate::support::history::{History, changes, entity, lasting, told};
 use crate::support::scripted_capillary::Reply;
 use crate::support::stage::{NO_LAG, Stage, customer, customer_key, transaction_key};
 use crate::support::wait;
@@ -95,6 +95,28 @@ async fn the_event_itself_may_say_that_she_was_deleted_before_the_api_does() {
     let detail = stage.tell(&updated("three")).await;
     assert_eq!(entity(&detail, "customer")["status"], "deleted", "the API still has her");
     only_a_tombstone_is_left(&stage, |version| version == last + 1).await;
+}
+
+#[tokio::test]
+async fn a_deletion_in_the_middle_of_a_batch_holds_for_what_happened_later() {
+    let stage = Stage::with(NO_LAG).await;
+    let last = known(&stage).await.version();
+    stage.capillary.customer(5, &customer(5, "Lisboa", Some(11)));
+    let happened = |id: &str, later_ms: u64| {
+        let mut event = updated(id);
+        event["createdAt"] = json!(CREATED_AT + later_ms);
+        event
+    };
+    let mut deletion = happened("deletion", 2);
+    deletion["data"]["customerStatus"] = json!({"currentStatus": "DELETED", "currentLabel": "Deleted"});
+    for event in [happened("after", 3), deletion, happened("before", 1)] {
+        stage.world.enqueue(&event).await;
+    }
+    stage.world.enrich(&stage.enricher).await.all_done();
+    let status = |id: &str| entity(&told(&stage.world, id), "customer")["status"].clone();
+    assert_eq!(["before", "deletion", "after"].map(status), ["found", "deleted", "deleted"]);
+    assert_eq!(["before", "deletion", "after"].map(|id| changes(&told(&stage.world, id)).len()), [1, 0, 0]);
+    only_a_tombstone_is_left(&stage, |version| version == last + 2).await;
 }
 
 #[tokio::test]

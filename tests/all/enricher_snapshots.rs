@@ -96,6 +96,20 @@ async fn a_change_is_told_once_and_the_next_event_tells_nothing() {
 }
 
 #[tokio::test]
+async fn one_id_in_two_orgs_is_two_customers() {
+    let stage = Stage::with(NO_LAG).await;
+    stage.capillary.customer(5, &customer(5, "Porto", Some(10)));
+    stage.tell(&updated("one")).await;
+    stage.capillary.customer(5, &customer(5, "Lisboa", Some(10)));
+    let mut event = updated("two");
+    event["orgId"] = json!(7);
+    let detail = stage.tell(&event).await;
+    assert_eq!((&entity(&detail, "customer")["baseline"], changes(&detail)), (&json!(true), &[][..]));
+    assert_eq!(stage.world.snapshot("7#customer#5").await.expect("a snapshot").body(), customer(5, "Lisboa", Some(10)));
+    assert_eq!(stage.world.snapshot(&customer_key(5)).await.unwrap().body(), customer(5, "Porto", Some(10)));
+}
+
+#[tokio::test]
 async fn what_goes_is_told_too() {
     let stage = Stage::with(NO_LAG).await;
     stage.capillary.customer(5, &customer(5, "Porto", Some(10)));

@@ -10,7 +10,7 @@ use crate::support::events::{CREATED_AT, of_customer, of_transaction};
 use crate::support::fault_proxy::{Call, Fault};
 use crate::support::history::{History, changes, lasting, told};
 use crate::support::scripted_capillary::Reply;
-use crate::support::stage::{NO_LAG, Stage, customer, customer_key, transaction, transaction_key};
+use crate::support::stage::{LONG_LAG, LONG_LAG_S, NO_LAG, Stage, customer, customer_key, transaction, transaction_key};
 use crate::support::wait;
 
 const TRANSACTION: &str = "TransactWriteItems";
@@ -98,6 +98,49 @@ async fn a_transaction_and_its_customer_move_together_or_not_at_all() {
     whose.sort_unstable();
     assert_eq!(whose, ["customer/5", "transaction/9"]);
     changes_lead_to_what_is_remembered(&stage).await;
+}
+
+#[tokio::test]
+async fn while_one_of_its_entities_has_to_wait_an_event_moves_none() {
+    let stage = Stage::with(LONG_LAG).await;
+    let event = |id: &str| of_transaction("transactionUpdated", id, 9, 5, "REGULAR");
+    stage.capillary.customer(5, &customer(5, "Porto", None));
+    stage.capillary.transaction(9, &transaction(9, &[1], 10));
+    stage.tell(&event("one")).await;
+    let before = stage.world.snapshot(&transaction_key(9)).await.unwrap();
+    stage.capillary.customer(5, &customer(5, "Lisboa", None));
+    stage.capillary.transaction(9, &transaction(9, &[2], 11));
+    let batch = stage.attempt(&event("two")).await;
+    batch.all_back();
+    assert_eq!(stage.world.snapshot(&transaction_key(9)).await.unwrap().0, before.0);
+    stage.world.was_seen_before(&customer_key(5), LONG_LAG_S).await;
+    stage.again(&batch).await.all_done();
+    assert_eq!(changes(&told(&stage.world, "two")).len(), 2);
+}
+
+#[tokio::test]
+async fn victims_and_survivor_in_one_batch_tell_the_survivors_change_once() {
+    let stage = Stage::with(NO_LAG).await;
+    let survivor = |city: &str, second: u32| {
+        let mut survivor = customer(5, city, Some(second));
+        survivor["warnings"] = json!([{"code": 91009, "message": "survivor returned"}]);
+        survivor
+    };
+    stage.capillary.customer(5, &customer(5, "Porto", Some(10)));
+    stage.tell(&updated("first")).await;
+    stage.capillary.customer(5, &customer(5, "Lisboa", Some(11)));
+    for victim in [6, 7] {
+        stage.capillary.always(victim, Reply::Answer(200, survivor("Lisboa", 11).to_string()));
+        stage.world.enqueue(&of_customer("customerUpdated", &format!("of {victim}"), victim)).await;
+    }
+    stage.world.enqueue(&updated("of 5")).await;
+    stage.world.enrich(&stage.enricher).await.all_done();
+    let tellers = ["of 5", "of 6", "of 7"].map(|id| changes(&told(&stage.world, id)).len());
+    assert_eq!(tellers.iter().sum::<usize>(), 1, "{tellers:?}");
+    changes_lead_to_what_is_remembered(&stage).await;
+    for victim in [6, 7] {
+        assert!(stage.world.snapshot(&customer_key(victim)).await.unwrap().is_tombstone());
+    }
 }
 
 #[tokio::test]
