@@ -205,6 +205,26 @@ async fn two_enrichers_with_two_events_of_one_change_tell_it_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_enrichers_who_see_somebody_first_make_one_baseline() {
+    let stage = Stage::with(NO_LAG).await;
+    let other = stage.another_enricher(NO_LAG).await;
+    stage.capillary.customer(5, &customer(5, "Porto", Some(10)));
+    stage.capillary.next(5, Reply::State(0));
+    stage.capillary.customer(5, &customer(5, "Lisboa", Some(11)));
+    stage.world.proxy.times(TRANSACTION, 2, Fault::Rendezvous(Arc::new(Barrier::new(2))));
+    stage.world.enqueue(&updated("one")).await;
+    stage.world.enqueue(&updated("two")).await;
+    let mut messages = stage.world.queue_messages().await;
+    let half = messages.split_off(1);
+    let (first, second) =
+        tokio::join!(stage.world.enrich_these(&stage.enricher, messages), stage.world.enrich_these(&other, half));
+    first.all_done();
+    second.all_done();
+    changes_lead_to_what_is_remembered(&stage).await;
+    assert_eq!(stage.world.snapshot(&customer_key(5)).await.unwrap().body(), customer(5, "Lisboa", Some(11)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_enrichers_with_one_event_and_two_answers_tell_one_content() {
     let stage = moved().await;
     let other = stage.another_enricher(NO_LAG).await;

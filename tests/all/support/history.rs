@@ -75,7 +75,10 @@ impl History {
             let ids: Vec<&str> = moving.iter().map(|(event, ..)| *event).collect();
             assert!(ids.len() <= 1, "{subject} moved to {version} under several ids: {ids:?}");
             let now = match (moving.first(), state) {
-                (Some((_, view, _)), _) if view["baseline"] == true => view["body"].clone(),
+                (Some((_, view, _)), None) if view["baseline"] == true => view["body"].clone(),
+                (Some((event, view, _)), Some(_)) if view["baseline"] == true => {
+                    panic!("{event} sees {subject} for the first time again")
+                }
                 (_, None) => panic!("{subject} has no baseline before {version}"),
                 (moving, Some((last, mut state))) => {
                     assert_eq!(version, last + 1, "{subject} skips versions, so somebody's changes were never told");
