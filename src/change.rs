@@ -429,6 +429,18 @@ mod tests {
         })
     }
 
+    /// JSON text in which all objects have their members the other way round.
+    fn with_members_reversed(value: &Value) -> String {
+        match value {
+            Value::Object(members) => {
+                let member = |(name, value): (&String, &Value)| format!("{}:{}", json!(name), with_members_reversed(value));
+                format!("{{{}}}", members.iter().rev().map(member).collect::<Vec<_>>().join(","))
+            }
+            Value::Array(elements) => format!("[{}]", elements.iter().map(with_members_reversed).collect::<Vec<_>>().join(",")),
+            other => other.to_string(),
+        }
+    }
+
     proptest! {
         #[test]
         fn applying_the_changes_to_before_gives_after(before in state(), after in state()) {
@@ -439,6 +451,13 @@ mod tests {
             }
             prop_assert_eq!(told(&replayed, &after), []);
             prop_assert_eq!(replayed, difference.rearranged.unwrap_or(after), "also in the order of arrays");
+        }
+
+        #[test]
+        fn the_order_of_members_is_no_change(state in state(), other in state()) {
+            let reversed: Value = serde_json::from_str(&with_members_reversed(&state)).unwrap();
+            prop_assert_eq!(told(&state, &reversed), []);
+            prop_assert_eq!(told(&state, &other), told(&reversed, &other));
         }
 
         #[test]

@@ -31,7 +31,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::{FutureExt, StreamExt, future::BoxFuture, future::join_all, stream::FuturesUnordered};
+use futures_util::{
+    FutureExt, StreamExt,
+    future::{LocalBoxFuture, join_all},
+    stream::FuturesUnordered,
+};
 
 pub use incoming::Incoming;
 pub use turnstile::Turnstile;
@@ -215,28 +219,29 @@ where
         let mut snapshots: Snapshots = entities.into_iter().map(|key| (key, None)).collect();
         snapshots.extend(known.snapshots.into_iter().map(|(key, snapshot)| (key, Some(snapshot))));
 
+        // Of some events the ledger says all that is to be known; they wait for no call.
+        let (open, settled) = self.open_jobs(jobs, &rows, prepare_until).await;
         let calls = Calls::new(&self.entities, &self.clock, &self.turnstile);
-        let preparing: FuturesUnordered<_> = groups::by_entity(jobs)
-            .into_iter()
-            .map(|group| self.work_out(group, &rows, &snapshots, &calls, prepare_until))
-            .collect();
+        let groups = groups::by_entity(open);
+        let groups = groups.into_iter().map(|group| self.work_out(group, &snapshots, &calls, prepare_until).boxed_local());
+        let preparing = groups.chain([async { settled }.boxed_local()]).collect();
         self.publish_as_ready(preparing, opened).await
     }
 
     /// Publishes events as they become ready, some at a time.
     async fn publish_as_ready(
         &self,
-        mut preparing: FuturesUnordered<impl Future<Output = Vec<(usize, Prepared)>>>,
+        mut preparing: FuturesUnordered<LocalBoxFuture<'_, Vec<(usize, Prepared)>>>,
         opened: &[Opened],
     ) -> BTreeMap<usize, Ending> {
-        let mut publishing: FuturesUnordered<BoxFuture<'_, Vec<(usize, Ending)>>> = FuturesUnordered::new();
+        let mut publishing: FuturesUnordered<LocalBoxFuture<'_, Vec<(usize, Ending)>>> = FuturesUnordered::new();
         let mut ready: Vec<Ready> = Vec::new();
         let mut gather_until = None;
         let mut endings = BTreeMap::new();
         loop {
             let gathered = gather_until.is_some_and(|until| tokio::time::Instant::now() >= until);
             if !ready.is_empty() && (preparing.is_empty() || ready.len() >= B::MAX_ENTRIES || gathered) {
-                publishing.push(Box::pin(self.publish(std::mem::take(&mut ready), opened)));
+                publishing.push(self.publish(std::mem::take(&mut ready), opened).boxed_local());
                 gather_until = None;
             }
             tokio::select! {

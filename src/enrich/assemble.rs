@@ -89,7 +89,11 @@ impl Assembly<'_> {
         match assembling {
             Assembling { unread, .. } if !unread.is_empty() => Assembled::Unread(unread),
             Assembling { wait: Some(until_ms), .. } => Assembled::Wait { until_ms },
-            Assembling { outcome, .. } => Assembled::Complete(Box::new(outcome)),
+            Assembling { mut outcome, .. } => {
+                // In one order everywhere, so that transactions get less into each other's way.
+                outcome.moves.sort_by(|one, other| one.key.cmp(&other.key));
+                Assembled::Complete(Box::new(outcome))
+            }
         }
     }
 }

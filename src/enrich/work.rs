@@ -46,13 +46,15 @@ pub(super) struct Job<'a> {
     asked: &'a [EntityRef],
     /// Entities beyond the limit.
     skipped: &'a [EntityRef],
+    /// Whether the ledger has a row of this very event, so that no other event can take its key meanwhile.
+    is_claimed: bool,
 }
 
 impl<'a> Job<'a> {
     /// The work on the message at this position of its batch.
     pub(super) fn new(position: usize, message: &'a Opened, max_entities: usize) -> Self {
         let (asked, skipped) = message.wanted.split_at(message.wanted.len().min(max_entities));
-        Self { position, message, org_id: message.identity().org_id, asked, skipped }
+        Self { position, message, org_id: message.identity().org_id, asked, skipped, is_claimed: false }
     }
 
     /// Under which keys its entities are remembered.
@@ -90,33 +92,42 @@ where
     E: Entities,
     K: Clock,
 {
+    /// Which events have to be worked out, and what is to be done with the others.
+    pub(super) async fn open_jobs<'a>(
+        &self,
+        jobs: Vec<Job<'a>>,
+        rows: &HashMap<String, Row>,
+        until: Instant,
+    ) -> (Vec<Job<'a>>, Vec<(usize, Prepared)>) {
+        let (mut open, mut settled) = (Vec::new(), Vec::new());
+        for job in jobs {
+            let row = rows.get(&job.message.identity().key).cloned();
+            let next = within(until, self.next_step(&job, row)).await;
+            match next.and_then(|next| next) {
+                Ok(Next::WorkOut { is_claimed }) => open.push(Job { is_claimed, ..job }),
+                Ok(Next::Ready(ready)) => settled.push((job.position, Prepared::Ready(ready))),
+                Err(ending) => settled.push((job.position, Prepared::Ended(ending))),
+            }
+        }
+        (open, settled)
+    }
+
     /// Works out what is published for the events of a group.
     pub(super) async fn work_out(
         &self,
         group: Vec<Job<'_>>,
-        rows: &HashMap<String, Row>,
         snapshots: &Snapshots,
         calls: &Calls<'_, E, K>,
         until: Instant,
     ) -> Vec<(usize, Prepared)> {
-        let mut prepared = Vec::new();
-        let mut open = Vec::new();
-        for job in group {
-            let row = rows.get(&job.message.identity().key).cloned();
-            let step = within(until, self.next_step(&job, row)).await;
-            match step.and_then(|step| step) {
-                Ok(Next::Ready(ready)) => prepared.push((job.position, Prepared::Ready(ready))),
-                Ok(Next::WorkOut { is_claimed }) => open.push((job, is_claimed)),
-                Err(ending) => prepared.push((job.position, Prepared::Ended(ending))),
-            }
-        }
-        let keys: BTreeSet<Key> = open.iter().flat_map(|(job, _)| job.keys()).collect();
+        let keys: BTreeSet<Key> = group.iter().flat_map(Job::keys).collect();
         let snapshots = keys.into_iter().filter_map(|key| Some((key.clone(), snapshots.get(&key)?.clone()))).collect();
         let mut memory = Memory { snapshots, sightings: HashMap::new() };
-        let asked = open.iter().flat_map(|(job, _)| job.asked.iter().map(|entity| (job.org_id, entity.clone())));
+        let asked = group.iter().flat_map(|job| job.asked.iter().map(|entity| (job.org_id, entity.clone())));
         self.fetch(asked.collect(), &mut memory, calls, until).await;
-        for (job, is_claimed) in open {
-            let outcome = within(until, self.settle_content(&job, is_claimed, &mut memory, calls, until)).await;
+        let mut prepared = Vec::new();
+        for job in group {
+            let outcome = within(until, self.settle_content(&job, &mut memory, calls, until)).await;
             prepared.push((job.position, outcome.and_then(|outcome| outcome).into()));
         }
         prepared
@@ -155,7 +166,6 @@ where
     async fn settle_content(
         &self,
         job: &Job<'_>,
-        is_claimed: bool,
         memory: &mut Memory,
         calls: &Calls<'_, E, K>,
         until: Instant,
@@ -206,7 +216,7 @@ where
             let identity = message.identity();
             let detail = cloud_event::detail(&event, &identity, &outcome.enriched, self.limits.max_entry_bytes)
                 .map_err(|TooLarge| Ending::Dead { reason: Reason::TooLargeForBus, cause: TooLarge.to_string() })?;
-            if message.wanted.is_empty() && is_claimed && event.is_the_same_in_every_delivery() {
+            if message.wanted.is_empty() && job.is_claimed && event.is_the_same_in_every_delivery() {
                 return Ok(Ready { position: job.position, detail, stored: false });
             }
             let commit = Commit { identity: &identity, detail: &detail, moves: &outcome.moves, now_ms };
@@ -246,7 +256,7 @@ where
 enum Next {
     /// It is settled what is published.
     Ready(Ready),
-    /// It is not; `is_claimed` if the ledger has a row of this very event.
+    /// It is not.
     WorkOut { is_claimed: bool },
 }
 

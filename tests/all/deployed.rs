@@ -3,21 +3,19 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws_sdk_eventbridge::types::Target;
-use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Value, json};
 
 use crate::support::events::{of_customer, of_nobody};
+use crate::support::rules::Rule;
 use crate::support::stack::{Aws, Stack};
-use crate::support::{http, wait};
+use crate::support::{detail_schema, http, wait};
 
 /// The deployed stack, listened to by a rule and a queue of this test alone.
 struct Deployed {
     stack: Stack,
     aws: Aws,
     client: reqwest::Client,
-    queue: String,
-    rule: String,
+    rule: Rule,
 }
 
 impl Deployed {
@@ -25,15 +23,9 @@ impl Deployed {
         let stack = Stack::load();
         let aws = Aws::connect(&stack).await;
         let name = format!("listener-{}", &uuid::Uuid::new_v4().simple().to_string()[..12]);
-        let queue = aws.sqs.create_queue().queue_name(&name).send().await.expect("a queue").queue_url.expect("its URL");
-        let ask = aws.sqs.get_queue_attributes().queue_url(&queue).attribute_names(QueueAttributeName::QueueArn);
-        let arn = ask.send().await.expect("attributes").attributes.expect("attributes")[&QueueAttributeName::QueueArn].clone();
         let bus = stack.text("/outputs/EventBusName");
-        let pattern = json!({"source": ["capillary.events"]}).to_string();
-        aws.events.put_rule().name(&name).event_bus_name(&bus).event_pattern(pattern).send().await.expect("a rule");
-        let target = Target::builder().id("queue").arn(arn).build().expect("a target");
-        aws.events.put_targets().rule(&name).event_bus_name(&bus).targets(target).send().await.expect("the target is set");
-        Self { stack, aws, client: http::client(), queue, rule: name }
+        let rule = Rule::create(&aws, &bus, &name, &json!({"source": ["capillary.events"]}).to_string()).await;
+        Self { stack, aws, client: http::client(), rule }
     }
 
     async fn post(&self, body: String) -> (u16, Value) {
@@ -55,9 +47,10 @@ impl Deployed {
     async fn published(&self, ids: &[&str]) -> BTreeMap<String, Vec<Value>> {
         let mut events: BTreeMap<String, Vec<Value>> = BTreeMap::new();
         let all = wait::poll(Duration::from_secs(30), async || {
-            let receive = self.aws.sqs.receive_message().queue_url(&self.queue).max_number_of_messages(10);
+            let receive = self.aws.sqs.receive_message().queue_url(&self.rule.queue).max_number_of_messages(10);
             for message in receive.send().await.expect("the queue answers").messages() {
                 let event: Value = serde_json::from_str(message.body().unwrap_or_default()).expect("JSON");
+                detail_schema::assert_valid(&event["detail"]);
                 events.entry(event["detail"]["id"].as_str().unwrap_or_default().to_owned()).or_default().push(event);
             }
             ids.iter().all(|id| events.contains_key(*id)).then_some(())
@@ -68,18 +61,7 @@ impl Deployed {
     }
 
     async fn stop(self) {
-        let bus = self.stack.text("/outputs/EventBusName");
-        self.aws
-            .events
-            .remove_targets()
-            .rule(&self.rule)
-            .event_bus_name(&bus)
-            .ids("queue")
-            .send()
-            .await
-            .expect("the target is removed");
-        self.aws.events.delete_rule().name(&self.rule).event_bus_name(&bus).send().await.expect("the rule is removed");
-        self.aws.sqs.delete_queue().queue_url(&self.queue).send().await.expect("the queue is removed");
+        self.rule.delete(&self.aws).await;
     }
 }
 

@@ -6,7 +6,9 @@
     reason = "a panic is how a test fails, and its bodies are invented"
 )]
 
+mod consumer;
 mod deployed;
+mod detail_schema;
 mod enricher_batches;
 mod enricher_capillary;
 mod enricher_crashes;
@@ -20,6 +22,7 @@ mod enricher_told;
 mod enricher_turmoil;
 mod events;
 mod logs;
+mod readme;
 mod receiver_answers;
 mod receiver_auth;
 mod receiver_faults;

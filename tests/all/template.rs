@@ -284,6 +284,22 @@ fn an_event_id_is_never_forgotten_within_fourteen_days() {
 }
 
 #[test]
+fn nothing_is_archived_unless_days_are_given_and_then_for_those_days_only() {
+    let parameter = &template()["Parameters"]["ArchiveDays"];
+    assert_eq!((integer(&parameter["Default"]), integer(&parameter["MinValue"])), (0, 0));
+    let archives = resources_of_type("AWS::Events::Archive");
+    assert_eq!(archives.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["EventArchive"]);
+    let condition = resource("EventArchive")["Condition"].as_str().expect("the archive has a condition");
+    let given = serde_json::json!({ "Fn::Not": [{ "Fn::Equals": [{ "Ref": "ArchiveDays" }, 0] }] });
+    assert_eq!(template()["Conditions"][condition], given, "0 days would mean for ever to EventBridge");
+    let archive = archives[0].1;
+    assert_eq!(archive["RetentionDays"]["Ref"], "ArchiveDays");
+    assert_eq!(archive["SourceArn"]["Fn::GetAtt"], serde_json::json!(["EventBus", "Arn"]));
+    assert_eq!(archive["EventPattern"], serde_json::json!({ "source": ["capillary.events"] }), "the source of the bus's entries");
+    assert_eq!(resource("EventArchive")["DeletionPolicy"], Value::Null, "one that is switched off must not go on archiving");
+}
+
+#[test]
 fn no_role_has_a_star_in_actions_or_resources_except_x_ray() {
     let statements = role_statements();
     assert!(!statements.is_empty());

@@ -3,11 +3,14 @@
 
 pub(crate) mod capillary;
 pub(crate) mod delivery;
+pub(crate) mod detail_schema;
 pub(crate) mod events;
+pub(crate) mod examples;
 pub(crate) mod fault_proxy;
 pub(crate) mod history;
 pub(crate) mod http;
 pub(crate) mod messages;
+pub(crate) mod rules;
 pub(crate) mod runtime_api;
 pub(crate) mod scripted_capillary;
 pub(crate) mod stack;

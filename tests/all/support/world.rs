@@ -6,15 +6,16 @@ use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_dynamodb::types::{AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
-use aws_sdk_eventbridge::types::Target;
 use aws_sdk_sqs::types::{MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::capillary::Capillary;
 use super::delivery::{AUTHORIZATION, Receiver, WEBHOOK_KEY};
+use super::detail_schema;
 use super::fault_proxy::FaultProxy;
 use super::messages::Received;
+use super::rules::{Rule, create_queue};
 use super::runtime_api::{Function, FunctionError};
 use super::stack::{Aws, Stack};
 
@@ -233,7 +234,8 @@ impl World {
         }
     }
 
-    async fn receive_all(&self, queue: &str) -> Vec<Received> {
+    /// Everything that is visible in a queue at this moment.
+    pub(crate) async fn receive_all(&self, queue: &str) -> Vec<Received> {
         let mut all = Vec::new();
         loop {
             let receive = self.aws.sqs.receive_message().queue_url(queue).max_number_of_messages(10);
@@ -316,6 +318,7 @@ impl World {
                 let event: Value = serde_json::from_str(&message.body).expect("an EventBridge event");
                 assert_eq!(event["source"], "capillary.events");
                 assert_eq!(event["detail-type"], detail_type_of(&event["detail"]), "{event}");
+                detail_schema::assert_valid(&event["detail"]);
                 all.push(event["detail"].clone());
             }
             (all.len() >= expected).then_some(())
@@ -330,11 +333,16 @@ impl World {
         self.sent_entries().iter().map(|entry| entry["Detail"].as_str().expect("a Detail").to_owned()).collect()
     }
 
-    /// Entries of every `PutEvents` request so far.
+    /// Entries of every `PutEvents` request so far, each with a `Detail` that its schema allows.
     pub(crate) fn sent_entries(&self) -> Vec<Value> {
         let calls = self.proxy.calls("PutEvents");
         let bodies = calls.iter().map(|call| serde_json::from_str::<Value>(&call.body).expect("PutEvents speaks JSON"));
-        bodies.flat_map(|body| body["Entries"].as_array().cloned().unwrap_or_default()).collect()
+        let entries: Vec<Value> = bodies.flat_map(|body| body["Entries"].as_array().cloned().unwrap_or_default()).collect();
+        for entry in &entries {
+            let detail = serde_json::from_str(entry["Detail"].as_str().expect("a Detail")).expect("Detail is JSON");
+            detail_schema::assert_valid(&detail);
+        }
+        entries
     }
 
     pub(crate) fn bus_name(&self) -> &str {
@@ -401,8 +409,9 @@ impl Names {
         let snapshots_table = create_table(aws, &format!("{world}-snapshots"), "entityKey").await;
         let (events_queue, events_queue_arn) = create_queue(aws, &format!("{world}-queue")).await;
         let (dead_letter_queue, _) = create_queue(aws, &format!("{world}-dead")).await;
-        let (bus_queue, bus_queue_arn) = create_queue(aws, &format!("{world}-bus")).await;
-        let bus = create_bus(aws, &world, &bus_queue_arn).await;
+        aws.events.create_event_bus().name(&world).send().await.expect("the bus is made");
+        let all = json!({"source": ["capillary.events"]}).to_string();
+        let bus_queue = Rule::create(aws, &world, &format!("{world}-all"), &all).await.queue;
         let webhook = json!({"headers": {"authorization": [AUTHORIZATION], "x-webhook-key": [WEBHOOK_KEY]}});
         let webhook_secret = create_secret(aws, &format!("{world}-webhook"), &webhook).await;
         let credentials = json!({"key": "sandbox-key", "secret": "sandbox-secret"});
@@ -413,7 +422,7 @@ impl Names {
             events_queue,
             events_queue_arn,
             dead_letter_queue,
-            bus,
+            bus: world,
             bus_queue,
             webhook_secret,
             capillary_secret,
@@ -421,7 +430,8 @@ impl Names {
     }
 }
 
-async fn create_table(aws: &Aws, name: &str, key: &str) -> String {
+/// A new table with a string as its key.
+pub(crate) async fn create_table(aws: &Aws, name: &str, key: &str) -> String {
     let attribute = AttributeDefinition::builder().attribute_name(key).attribute_type(ScalarAttributeType::S).build();
     let schema = KeySchemaElement::builder().attribute_name(key).key_type(KeyType::Hash).build();
     aws.dynamodb
@@ -433,27 +443,6 @@ async fn create_table(aws: &Aws, name: &str, key: &str) -> String {
         .send()
         .await
         .expect("the table is made");
-    name.to_owned()
-}
-
-/// URL and ARN.
-async fn create_queue(aws: &Aws, name: &str) -> (String, String) {
-    let create = aws.sqs.create_queue().queue_name(name).attributes(QueueAttributeName::VisibilityTimeout, "360");
-    let create = create.attributes(QueueAttributeName::MaximumMessageSize, "1048576");
-    let url = create.send().await.expect("the queue is made").queue_url.expect("its URL");
-    let ask = aws.sqs.get_queue_attributes().queue_url(&url).attribute_names(QueueAttributeName::QueueArn);
-    let answer = ask.send().await.expect("its attributes");
-    let arn = answer.attributes().and_then(|attributes| attributes.get(&QueueAttributeName::QueueArn)).expect("its ARN");
-    (url, arn.clone())
-}
-
-async fn create_bus(aws: &Aws, name: &str, target: &str) -> String {
-    aws.events.create_event_bus().name(name).send().await.expect("the bus is made");
-    let pattern = json!({"source": ["capillary.events"]}).to_string();
-    let rule = aws.events.put_rule().name("all").event_bus_name(name).event_pattern(pattern);
-    rule.send().await.expect("the rule is made");
-    let target = Target::builder().id("queue").arn(target).build().expect("a target");
-    aws.events.put_targets().rule("all").event_bus_name(name).targets(target).send().await.expect("the target is set");
     name.to_owned()
 }
 
