@@ -246,6 +246,35 @@ async fn two_enrichers_with_one_event_and_two_answers_tell_one_content() {
     changes_lead_to_what_is_remembered(&stage).await;
 }
 
+/// What the slow one of two twins sees is not what the other published; only the row itself can say so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_twin_who_saw_another_state_overwrites_nothing() {
+    for (slow_one_sees, quick_one_sees, change_of_the_quick_one) in [(1, 0, 0), (0, 1, 1)] {
+        let stage = moved().await;
+        let other = stage.another_enricher(NO_LAG).await;
+        stage.world.enqueue(&updated("two")).await;
+        let messages = stage.world.queue_messages().await;
+        stage.capillary.next(5, Reply::State(slow_one_sees));
+        stage.capillary.next(5, Reply::State(quick_one_sees));
+        // The slow one is held where it stores: it has read and judged everything.
+        let (commit, gate) = (if slow_one_sees == 1 { TRANSACTION } else { "PutItem" }, Arc::new(Barrier::new(2)));
+        stage.world.proxy.once(commit, Fault::Rendezvous(Arc::clone(&gate)));
+        let writes_before = stage.world.proxy.calls(commit).len();
+        let quick = async {
+            let held = async || (stage.world.proxy.calls(commit).len() > writes_before).then_some(());
+            wait::poll(Duration::from_secs(10), held).await.expect("the slow one stores");
+            stage.world.enrich_these(&other, messages.clone()).await.all_done();
+            gate.wait().await;
+        };
+        let (slow, ()) = tokio::join!(stage.world.enrich_these(&stage.enricher, messages.clone()), quick);
+        slow.all_done();
+        assert_eq!(changes(&told(&stage.world, "two")).len(), change_of_the_quick_one);
+        stage.tell(&updated("three")).await;
+        assert_eq!(changes(&told(&stage.world, "three")).len(), 1 - change_of_the_quick_one, "whoever comes next tells the rest");
+        changes_lead_to_what_is_remembered(&stage).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_comes_back_after_his_twin_has_published_tells_nothing_of_his_own() {
     let stage = moved().await;
