@@ -164,6 +164,15 @@ impl Turmoil {
             let remembered = world.snapshot(&key).await.expect("a snapshot");
             assert_eq!(history.replay(&subject), (remembered.version(), lasting(&remembered.body())), "seed {seed}: {subject}");
         }
+        // No state ever comes back, so a value that is told twice was believed, disbelieved, and believed again.
+        for (subject, path) in [PRECISE, TIMELESS, COARSE]
+            .map(|id| (format!("customer/{id}"), "/extendedFields/city"))
+            .into_iter()
+            .chain([(format!("transaction/{TRANSACTION}"), "/step")])
+        {
+            let values = history.values_told(&subject, path);
+            assert!(values.windows(2).all(|pair| pair[0] != pair[1]), "seed {seed}: {subject} is told twice: {values:?}");
+        }
         let precise = world.snapshot(&customer_key(PRECISE)).await.expect("a snapshot").body();
         assert_eq!(precise, self.stage.capillary.latest_customer(PRECISE), "seed {seed}");
         let timeless = world.snapshot(&customer_key(TIMELESS)).await.expect("a snapshot").body();

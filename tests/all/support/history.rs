@@ -51,6 +51,15 @@ impl History {
         self.0.keys().map(String::as_str).collect()
     }
 
+    /// The values that a place of an entity was ever told to have changed to, sorted.
+    pub(crate) fn values_told(&self, subject: &str, path: &str) -> Vec<String> {
+        let all = self.0.values().flat_map(changes);
+        let here = all.filter(|change| change["entity"] == subject && change["path"] == path);
+        let mut values: Vec<String> = here.map(|change| change["after"].to_string()).collect();
+        values.sort();
+        values
+    }
+
     /// Replays all changes of an entity (`customer/5`) in the order of versions; the last version and the state
     /// that they lead to, without what changes by itself.
     #[track_caller]
