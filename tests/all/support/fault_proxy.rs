@@ -30,6 +30,8 @@ pub(crate) enum Fault {
     KillAfter(Process),
     /// `PutEvents` only: entries that hold this text are refused one by one, the others go through.
     EntriesRefused(&'static str, &'static str),
+    /// `TransactWriteItems` only: cancelled, with a reason for each part in their order.
+    Cancelled(&'static [&'static str]),
     /// The call is held until as many calls of this operation have come; then all go on.
     Rendezvous(Arc<tokio::sync::Barrier>),
 }
@@ -178,6 +180,7 @@ async fn serve(mut stream: TcpStream, state: Arc<State>) {
     let answer = match state.fault_for(&call) {
         None => forward(&state, &request, request.body.clone()).await,
         Some(Fault::Refused(status, kind)) => Some(refusal(status, kind)),
+        Some(Fault::Cancelled(reasons)) => Some(cancellation(reasons)),
         Some(Fault::Hang) => hang(&mut stream).await,
         Some(Fault::Cut) => None,
         Some(Fault::AnswerLost) => {
@@ -229,6 +232,13 @@ fn operation(request: &Request) -> String {
 fn refusal(status: u16, kind: &str) -> Answer {
     let body = json!({"__type": kind, "message": "as the test wants it", "Message": "as the test wants it"});
     Answer { status, content_type: "application/x-amz-json-1.0".into(), body: body.to_string().into_bytes() }
+}
+
+fn cancellation(codes: &[&str]) -> Answer {
+    let reasons: Vec<Value> = codes.iter().map(|code| json!({"Code": code})).collect();
+    let kind = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
+    let body = json!({"__type": kind, "Message": "as the test wants it", "CancellationReasons": reasons});
+    Answer { status: 400, content_type: "application/x-amz-json-1.0".into(), body: body.to_string().into_bytes() }
 }
 
 async fn refuse_entries(state: &State, request: &Request, marker: &str, code: &str) -> Option<Answer> {

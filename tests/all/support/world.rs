@@ -1,5 +1,7 @@
 //! One test's own tables, queues, bus, secrets and processes, with verbs so that a test reads as a story.
 
+pub(crate) mod snapshots;
+
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -95,14 +97,23 @@ impl World {
         environment
     }
 
+    /// The same for an enricher that asks another Capillary than this world's own.
+    pub(crate) async fn enricher_asking(&self, capillary: &str, changes: &[(&str, &str)]) -> Enricher {
+        let environment = changed(self.environment_asking(capillary), changes);
+        Enricher(Function::start(&self.stack.enricher(), &environment).await)
+    }
+
     pub(crate) async fn enricher_environment(&self) -> Vec<(String, String)> {
-        let capillary = self.capillary().await.url().to_owned();
+        self.environment_asking(self.capillary().await.url())
+    }
+
+    fn environment_asking(&self, capillary: &str) -> Vec<(String, String)> {
         let mut environment = self.common_environment();
         environment.extend([
             ("SNAPSHOTS_TABLE".into(), self.names.snapshots_table.clone()),
             ("EVENT_BUS_NAME".into(), self.names.bus.clone()),
             ("CAPILLARY_SECRET_ID".into(), self.names.capillary_secret.clone()),
-            ("CAPILLARY_BASE_URL".into(), capillary),
+            ("CAPILLARY_BASE_URL".into(), capillary.into()),
             ("CAPILLARY_REQUESTS_PER_MINUTE".into(), "6000".into()),
         ]);
         environment
