@@ -22,7 +22,7 @@
 //! everything ends well from there once the faults are over (`calm`). What is found is printed as the shortest way there.
 //!
 //! `mutations` takes the conditions apart, clause by clause, and `orders` makes the mistakes that are easily made: for each there
-//! must be something that goes wrong. `limits` shows where the promises end.
+//! must be something that goes wrong.
 //!
 //! Not in the model: batches, the queue's retention, the read of row and snapshot as two reads, several entities of an event.
 #![allow(
@@ -35,7 +35,6 @@
 mod calm;
 mod enricher;
 mod invariants;
-mod limits;
 mod model;
 mod mutations;
 mod orders;
@@ -76,6 +75,11 @@ fn a_ledger_whose_first_answers_never_come_still_takes_events_in() {
 fn two_events_that_bear_one_id_are_both_told() {
     holds(scenario::ONE_ID, 30_000);
     holds(scenario::ONE_ID_TWINS, 40_000);
+}
+
+#[test]
+fn an_event_redriven_after_its_rows_end_leaves_another_ones_claim_alone() {
+    holds(scenario::ONE_ID_REDRIVEN, 400);
 }
 
 #[test]

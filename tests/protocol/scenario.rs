@@ -203,7 +203,11 @@ pub(crate) const ONE_ID_REDRIVEN: Scenario = Scenario {
     ..ONE_ID
 };
 
-/// The same, with two enrichers.
+/// The same, and the work fails by itself.
+pub(crate) const ONE_ID_FAILING: Scenario =
+    Scenario { name: "two events bear one id, one redriven without row, failing", failures: true, ..ONE_ID_REDRIVEN };
+
+/// Two events that bear one id, with two enrichers.
 pub(crate) const ONE_ID_TWINS: Scenario =
     Scenario { name: "two events bear one id, two enrichers", enrichers: 2, deaths: false, ..ONE_ID };
 
