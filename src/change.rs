@@ -485,6 +485,17 @@ mod tests {
         }
 
         #[test]
+        fn what_changes_by_itself_stays_as_it_was_when_changes_are_applied(before in state(), after in state()) {
+            let volatile = Volatile::parse("a,b/c");
+            let mut replayed = before.clone();
+            for change in difference(&before, &after, &volatile).changes {
+                prop_assert!(!change.path.ends_with("/a") && !change.path.ends_with("/b/c"), "{}", change.path);
+                apply(&mut replayed, &change);
+            }
+            prop_assert_eq!(difference(&replayed, &after, &volatile).changes, []);
+        }
+
+        #[test]
         fn equal_states_have_no_changes(state in state()) {
             prop_assert_eq!(told(&state, &state.clone()), []);
         }

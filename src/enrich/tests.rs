@@ -1,5 +1,8 @@
 //! The enricher among doubles.
 
+/// What is published here is judged by the published schema, too.
+#[path = "../../tests/all/support/detail_schema.rs"]
+mod detail_schema;
 mod messages;
 mod states;
 mod world;

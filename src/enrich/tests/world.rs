@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::{Value, value::RawValue};
 
-use super::super::*;
+use super::{super::*, detail_schema};
 use crate::{
     entity::{EntityRef, FetchFailure, Fetched, Scope, Status},
     ledger::{
@@ -185,7 +185,9 @@ impl Bus for World {
             if state.invalid_entries {
                 return Err(PortError::Invalid { call: "publish", cause: "MalformedDetail".to_owned() });
             }
-            state.published.push(serde_json::from_str(&entry.detail).unwrap());
+            let detail = serde_json::from_str(&entry.detail).unwrap();
+            detail_schema::assert_valid(&detail);
+            state.published.push(detail);
             Ok(())
         };
         entries.iter().map(&mut publish).collect()
