@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 
 use crate::{
-    change::Op,
+    change::Change,
     clock::rfc3339,
     entity::{Kind, Status},
     event::Event,
@@ -71,16 +71,9 @@ pub struct View {
 pub struct EntityChange {
     /// Whose: `customer/728942858`.
     pub entity: String,
-    /// What happened there.
-    pub op: Op,
-    /// Where, as a JSON Pointer.
-    pub path: String,
-    /// The value before.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub before: Option<Value>,
-    /// The value after.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub after: Option<Value>,
+    /// What happened.
+    #[serde(flatten)]
+    pub change: Change,
     /// Who tells it.
     pub origin: Origin,
 }
@@ -179,8 +172,11 @@ impl Enriched {
         if drop_biggest(bodies.map(|body| (body.as_ref().map_or(0, |body| body.get().len()), body)).collect(), excess) {
             return true;
         }
-        let values =
-            self.changes.iter_mut().flat_map(|change| [&mut change.before, &mut change.after]).filter(|value| value.is_some());
+        let values = self
+            .changes
+            .iter_mut()
+            .flat_map(|change| [&mut change.change.before, &mut change.change.after])
+            .filter(|value| value.is_some());
         if drop_biggest(values.map(|value| (value.as_ref().map_or(0, bytes_of), value)).collect(), excess) {
             return true;
         }
@@ -235,117 +231,4 @@ pub fn detail_type(detail: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn customer(id: &str, body: &str) -> View {
-        View {
-            kind: Kind::Customer,
-            id: id.to_owned(),
-            status: Status::Found,
-            fetched_at_ms: Some(1_755_225_718_242),
-            baseline: Some(true),
-            version: Some(7),
-            body: Some(Arc::from(RawValue::from_string(body.to_owned()).unwrap())),
-        }
-    }
-
-    fn change(path: &str, after: &str) -> EntityChange {
-        let (before, after) = (Some(json!("x")), Some(json!(after)));
-        EntityChange { entity: "customer/1".into(), op: Op::Replace, path: path.into(), before, after, origin: Origin::Snapshot }
-    }
-
-    fn of(body: &str, enriched: &Enriched, max_entry_bytes: usize) -> Result<String, TooLarge> {
-        let event = Event::parse(body.as_bytes()).unwrap();
-        detail(&event, &Identity::of(&event, 1_000), enriched, max_entry_bytes)
-    }
-
-    fn with(entities: Vec<View>) -> Enriched {
-        Enriched { entities, ..Enriched::default() }
-    }
-
-    const EVENT: &str =
-        r#"{"eventName":"customerUpdated","eventId":"e1","orgId":100737,"createdAt":1631580115710,"data":{"points":1.10}}"#;
-
-    #[test]
-    fn an_event_with_its_customer() {
-        let enriched =
-            Enriched { changes: vec![change("/p", "y")], ..with(vec![customer("728942858", r#"{"id":728942858,"p":3.000}"#)]) };
-        let detail = of(EVENT, &enriched, 262_144).unwrap();
-        assert!(detail.contains(r#""event":{"eventName":"customerUpdated","eventId":"e1","orgId":100737,"createdAt":1631580115710,"data":{"points":1.10}}"#));
-        assert!(detail.contains(r#""body":{"id":728942858,"p":3.000}"#), "numbers keep their digits");
-        assert!(detail.contains(
-            r#""changes":[{"entity":"customer/1","op":"replace","path":"/p","before":"x","after":"y","origin":"snapshot"}]"#
-        ));
-        let value: Value = serde_json::from_str(&detail).unwrap();
-        assert_eq!(value["specversion"], "1.0");
-        assert_eq!(value["id"], "e1");
-        assert_eq!(value["source"], "/capillary/orgs/100737");
-        assert_eq!(value["type"], "capillary.customerUpdated");
-        assert_eq!(value["subject"], "customer/728942858");
-        assert_eq!(value["time"], "2021-09-14T00:41:55.710Z");
-        assert_eq!(value["data"]["enrichment"], json!({"status": "complete", "late": false, "truncated": false}));
-        let entity = &value["data"]["entities"][0];
-        assert_eq!(
-            (&entity["type"], &entity["status"], &entity["baseline"], &entity["version"]),
-            (&json!("customer"), &json!("found"), &json!(true), &json!(7))
-        );
-        assert_eq!(entity["fetchedAt"], "2025-08-15T02:41:58.242Z");
-        assert_eq!(detail_type(&detail), "customerUpdated");
-    }
-
-    #[test]
-    fn an_event_that_tells_nothing_is_published_all_the_same() {
-        let detail = of("{\"x\":[1, 2]}", &Enriched::default(), 262_144).unwrap();
-        let value: Value = serde_json::from_str(&detail).unwrap();
-        assert_eq!(value["type"], "capillary.unknown");
-        assert_eq!(value["source"], "/capillary/orgs/0");
-        assert_eq!(value["time"], "1970-01-01T00:00:01.000Z");
-        assert_eq!(value.get("subject"), None);
-        assert_eq!(value["data"]["changes"], json!([]));
-        assert_eq!(value["data"]["enrichment"]["status"], "none");
-        assert_eq!(detail_type(&detail), "unknown");
-    }
-
-    #[test]
-    fn who_is_not_found_makes_it_partial() {
-        let gone = View { status: Status::Deleted, body: None, baseline: None, ..customer("2", "{}") };
-        let enriched = Enriched { late: true, ..with(vec![customer("1", "{}"), gone]) };
-        let value: Value = serde_json::from_str(&of(EVENT, &enriched, 262_144).unwrap()).unwrap();
-        assert_eq!(value["data"]["enrichment"], json!({"status": "partial", "late": true, "truncated": false}));
-        assert_eq!((value["data"]["entities"][1].get("body"), value["data"]["entities"][1].get("baseline")), (None, None));
-    }
-
-    #[test]
-    fn what_is_too_large_loses_its_biggest_body_first() {
-        let big = format!("{{\"id\":2,\"x\":\"{}\"}}", "x".repeat(2_000));
-        let enriched = with(vec![customer("1", "{\"id\":1}"), customer("2", &big)]);
-        let value: Value = serde_json::from_str(&of(EVENT, &enriched, 1_500).unwrap()).unwrap();
-        assert_eq!(value["data"]["entities"][0]["body"]["id"], 1);
-        assert_eq!(value["data"]["entities"][1].get("body"), None);
-        assert_eq!(value["data"]["entities"][1]["status"], "found");
-        assert_eq!(value["data"]["enrichment"]["truncated"], true);
-        assert_eq!(of(EVENT, &enriched, 400).unwrap_err(), TooLarge);
-        let exact = of(EVENT, &Enriched::default(), 262_144).unwrap().len() + "customerUpdated".len() + ENTRY_OVERHEAD_BYTES;
-        assert!(of(EVENT, &Enriched::default(), exact).is_ok());
-        assert!(of(EVENT, &Enriched::default(), exact - 1).is_err());
-    }
-
-    #[test]
-    fn then_values_of_changes_and_only_at_last_that_there_are_changes() {
-        let long = "x".repeat(2_000);
-        let enriched = Enriched { changes: vec![change("/a", "small"), change("/b", &long)], ..with(vec![customer("1", "{}")]) };
-        let changes = |max_entry_bytes| {
-            let value: Value = serde_json::from_str(&of(EVENT, &enriched, max_entry_bytes).unwrap()).unwrap();
-            assert_eq!(
-                (value["data"]["entities"][0].get("body"), &value["data"]["enrichment"]["truncated"]),
-                (None, &json!(true))
-            );
-            value["data"]["changes"].clone()
-        };
-        let told = changes(1_500);
-        assert_eq!((&told[0]["after"], &told[1]["path"], told[1].get("after")), (&json!("small"), &json!("/b"), None));
-        assert_eq!(changes(650), json!([]));
-    }
-}
+mod tests;

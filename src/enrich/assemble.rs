@@ -242,10 +242,7 @@ impl Outcome {
             };
             self.enriched.changes.extend(changes.into_iter().map(|(change, origin)| EntityChange {
                 entity: subject.clone(),
-                op: change.op,
-                path: change.path,
-                before: change.before,
-                after: change.after,
+                change,
                 origin,
             }));
         }
