@@ -72,9 +72,8 @@ impl Tables {
             let answer = answer.map_err(|error| port_error(READ, &error))?;
             for (table, items) in answer.responses.unwrap_or_default() {
                 if table == self.snapshots {
-                    for item in &items {
-                        known.snapshots.extend(snapshot_row(item)?);
-                    }
+                    let key = |item: &Item| Some(Key::from(item.get("entityKey")?.as_s().ok()?.clone()));
+                    known.snapshots.extend(items.iter().filter_map(|item| Some((key(item)?, snapshot(item)))));
                 } else {
                     known
                         .rows
@@ -221,14 +220,6 @@ impl Ledger for Tables {
             Err(error) => written::<()>(Err(error)).map(|_| None),
         }
     }
-}
-
-/// An item that is no snapshot can be neither compared nor replaced.
-fn snapshot_row(item: &Item) -> Result<Option<(Key, crate::snapshot::Snapshot)>, PortError> {
-    let Some(key) = item.get("entityKey").and_then(|key| key.as_s().ok()) else { return Ok(None) };
-    let snapshot =
-        snapshot(item).ok_or_else(|| PortError::Unavailable { call: READ, cause: "SnapshotWithoutVersion".to_owned() })?;
-    Ok(Some((Key::from(key.clone()), snapshot)))
 }
 
 fn cancelled(error: &SdkError<TransactWriteItemsError>) -> Result<Written, PortError> {

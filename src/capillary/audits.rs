@@ -1,5 +1,10 @@
 //! Pages of the audit log (facts 4.7): who changed which field of a customer, by the API call that did it.
 
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
@@ -16,6 +21,9 @@ pub(super) const ROWS_A_PAGE: u32 = 50;
 pub(super) const MAX_PAGES: u32 = 5;
 /// Rows that are older than the event by so much are none of its call's, in milliseconds (10 min).
 const OLDER_BY_MS: i64 = 10 * 60 * 1000;
+
+/// How long a log that is closed is left alone, in milliseconds (10 min).
+const CLOSED_FOR_MS: i64 = 10 * 60 * 1000;
 
 /// One page.
 #[derive(Debug, Default, Deserialize)]
@@ -59,8 +67,10 @@ struct Fields {
 pub(super) enum Answer {
     /// The page.
     Page(Page),
-    /// There is no audit log for this entity, or not for these credentials.
+    /// There is nothing about this entity.
     Nothing,
+    /// There is no audit log for these credentials, or none at all.
+    Closed,
     /// The token is not good (any more).
     Unauthorized,
     /// It may be different later.
@@ -82,7 +92,28 @@ pub(super) fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8], now_ms
             }
             Err(_) => later("audits: unreadable answer".to_owned()),
         },
+        403 | 404 => Answer::Closed,
         _ => Answer::Nothing,
+    }
+}
+
+/// Which orgs have no audit log that the credentials reach: it is not asked for again with every event.
+#[derive(Default)]
+pub(super) struct Closed(Mutex<HashMap<Option<i64>, i64>>);
+
+impl Closed {
+    /// Whether an org's log was found closed a short while ago.
+    pub(super) fn knows(&self, org_id: Option<i64>, now_ms: i64) -> bool {
+        self.orgs().get(&org_id).is_some_and(|until_ms| now_ms < *until_ms)
+    }
+
+    /// An org's log is closed; the access may be granted any time.
+    pub(super) fn learn(&self, org_id: Option<i64>, now_ms: i64) {
+        self.orgs().insert(org_id, now_ms.saturating_add(CLOSED_FOR_MS));
+    }
+
+    fn orgs(&self) -> MutexGuard<'_, HashMap<Option<i64>, i64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -162,10 +193,21 @@ mod tests {
         for (status, body) in [(429, ""), (500, "{}"), (503, "<html>"), (200, "<html>"), (200, "{\"data\":[")] {
             assert!(matches!(of(status, body), Answer::Later(failure) if failure.scope == Scope::Entity), "{status} {body}");
         }
-        for (status, body) in [(403, "{}"), (404, ""), (400, "{}"), (200, r#"{"data":7}"#)] {
+        for (status, body) in [(400, "{}"), (200, r#"{"data":7}"#)] {
             assert!(matches!(of(status, body), Answer::Nothing), "{status} {body}");
+        }
+        for (status, body) in [(403, "{}"), (404, "")] {
+            assert!(matches!(of(status, body), Answer::Closed), "{status} {body}");
         }
         assert!(matches!(of(401, ""), Answer::Unauthorized));
         assert!(matches!(of(200, r#"{"errors":[{"code":1}]}"#), Answer::Page(page) if page.told("r").is_empty()));
+    }
+
+    #[test]
+    fn a_closed_log_is_left_alone_for_a_while_and_only_that_orgs() {
+        let closed = Closed::default();
+        closed.learn(Some(1), 0);
+        assert!(closed.knows(Some(1), CLOSED_FOR_MS - 1) && !closed.knows(Some(1), CLOSED_FOR_MS));
+        assert!(!closed.knows(Some(2), 0) && !closed.knows(None, 0));
     }
 }

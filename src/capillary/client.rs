@@ -42,6 +42,7 @@ pub struct CapillaryClient<S, K> {
     /// Made when first used: it loads the system's root certificates.
     http: OnceLock<Option<Client>>,
     per_minute: DefaultDirectRateLimiter,
+    closed_audits: audits::Closed,
 }
 
 /// An HTTP answer read to its end.
@@ -64,6 +65,7 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
             clock,
             http: OnceLock::new(),
             per_minute: RateLimiter::direct(quota),
+            closed_audits: audits::Closed::default(),
         }
     }
 
@@ -229,6 +231,9 @@ impl<S: SecretStore, K: Clock + Clone> Entities for CapillaryClient<S, K> {
         let (Kind::Customer, Some(credentials)) = (entity.kind, self.credentials(org_id).await?) else {
             return Ok(told);
         };
+        if self.closed_audits.knows(org_id, self.clock.now_ms()) {
+            return Ok(told);
+        }
         for page_number in 0..audits::MAX_PAGES {
             let mut url = self.url(&["api_gateway", "v2", "audits"])?;
             url.query_pairs_mut()
@@ -248,6 +253,10 @@ impl<S: SecretStore, K: Clock + Clone> Entities for CapillaryClient<S, K> {
                     }
                 }
                 audits::Answer::Later(failure) => return Err(failure),
+                audits::Answer::Closed => {
+                    self.closed_audits.learn(org_id, self.clock.now_ms());
+                    break;
+                }
                 audits::Answer::Nothing | audits::Answer::Unauthorized => break,
             }
         }
