@@ -5,7 +5,7 @@
 
 mod identity;
 
-use std::collections::HashSet;
+use std::{collections::HashSet, fmt};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -13,7 +13,7 @@ use serde_json::Value;
 use identity::{decimal, pairs};
 
 /// One difference.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Clone, PartialEq, Serialize)]
 pub struct Change {
     /// What happened there.
     pub op: Op,
@@ -25,6 +25,13 @@ pub struct Change {
     /// The value after; none for a removal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Value>,
+}
+
+/// Without the values: they are somebody's data.
+impl fmt::Debug for Change {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:?} {}", self.op, self.path)
+    }
 }
 
 /// The operations of RFC 6902 that occur here.
@@ -80,7 +87,7 @@ impl<'a> Token<'a> {
 }
 
 /// What came of a comparison.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, PartialEq, Default)]
 pub struct Difference {
     /// What must be done to the state before to get the state after. Applied in their order, the operations are valid: within an
     /// array first what changes in place, then removals from the end, then additions.

@@ -48,7 +48,7 @@ struct Data<'a> {
 }
 
 /// An entity of the output, as the event's name and ids lead to it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct View {
     /// What it is.
     pub kind: Kind,
@@ -79,7 +79,7 @@ pub struct EntityChange {
 }
 
 /// What an event is published with.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Enriched {
     /// The entities, first what the event is about.
     pub entities: Vec<View>,

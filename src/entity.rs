@@ -64,8 +64,8 @@ impl EntityRef {
     }
 }
 
-/// The final outcome of a call for an entity.
-#[derive(Debug, Clone)]
+/// The final outcome of a call for an entity. It does not print: its body is somebody's data.
+#[derive(Clone)]
 pub struct Fetched {
     /// What there is, in the words of the output.
     pub status: Status,

@@ -113,7 +113,6 @@ pub struct Rules {
 }
 
 /// What an answer means.
-#[derive(Debug)]
 pub enum Judgement {
     /// The state is another than the remembered one, or the first.
     Moves(Moved),
@@ -131,8 +130,19 @@ pub enum Judgement {
     },
 }
 
+/// Without bodies: they are somebody's data.
+impl fmt::Debug for Judgement {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Moves(moved) => write!(formatter, "Moves({:?}, {:?})", moved.next, moved.changes),
+            Self::Stays { .. } => formatter.write_str("Stays"),
+            Self::Late => formatter.write_str("Late"),
+            Self::Wait { until_ms } => write!(formatter, "Wait({until_ms})"),
+        }
+    }
+}
+
 /// A state that takes the place of the remembered one.
-#[derive(Debug)]
 pub struct Moved {
     /// What to remember.
     pub next: Snapshot,

@@ -41,7 +41,7 @@ pub enum FieldKind {
     Identifier,
     /// `CustomerStatus`.
     Status,
-    /// `SubscriptionStatus`.
+    /// `SubscriptionStatus`; the field is the channel.
     Subscription,
     /// Any other word: all places are looked at.
     Unknown,

@@ -37,8 +37,12 @@ const READ: &str = "DynamoDB.BatchGetItem";
 const TRANSACT: &str = "DynamoDB.TransactWriteItems";
 /// The most keys in one read.
 const MAX_KEYS: usize = 100;
-/// Why a transaction was cancelled, for a part of it: its condition did not hold, or another transaction was at the same item.
-const REFUSALS: [&str; 2] = ["ConditionalCheckFailed", "TransactionConflict"];
+/// Why a transaction was cancelled, for a part of it: its condition did not hold …
+const REFUSED: &str = "ConditionalCheckFailed";
+/// … or another transaction was at the same item.
+const CONFLICT: &str = "TransactionConflict";
+/// Waits before each attempt of a transaction that only got into another one's way, at random up to so many milliseconds.
+const CONFLICT_WAITS_MS: [u64; 3] = [0, 50, 200];
 /// Of the parts that did not fail.
 const NOT_AT_FAULT: &str = "None";
 
@@ -156,12 +160,17 @@ impl Ledger for Tables {
             .build()
             .map_err(|_| port_error_invalid(TRANSACT, "Construction"))?;
         let puts = std::iter::once(store).chain(puts(&self.snapshots, commit.moves)?);
-        let parts = puts.map(|put| TransactWriteItem::builder().put(put).build()).collect();
-        // The SDK gives each call a token of its own, so that its retries are one transaction.
-        match self.client.transact_write_items().set_transact_items(Some(parts)).send().await {
-            Ok(_) => Ok(Written::Yes),
-            Err(error) => cancelled(&error),
+        let parts: Vec<_> = puts.map(|put| TransactWriteItem::builder().put(put).build()).collect();
+        for wait_ms in CONFLICT_WAITS_MS {
+            tokio::time::sleep(Duration::from_millis(fastrand::u64(0..=wait_ms))).await;
+            // The SDK gives each call a token of its own, so that its retries are one transaction.
+            match self.client.transact_write_items().set_transact_items(Some(Vec::clone(&parts))).send().await {
+                Ok(_) => return Ok(Written::Yes),
+                Err(error) if is_mere_conflict(&error) => {}
+                Err(error) => return cancelled(&error),
+            }
         }
+        Ok(Written::Refused)
     }
 
     async fn published(&self, key: &str, expires_at_s: i64) -> Result<Written, PortError> {
@@ -222,10 +231,20 @@ impl Ledger for Tables {
     }
 }
 
+/// Whether a transaction failed for nothing but another one at the same item.
+fn is_mere_conflict(error: &SdkError<TransactWriteItemsError>) -> bool {
+    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() else {
+        return false;
+    };
+    let mut codes =
+        cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code()).filter(|code| *code != NOT_AT_FAULT);
+    codes.next().is_some_and(|first| first == CONFLICT && codes.all(|code| code == CONFLICT))
+}
+
 fn cancelled(error: &SdkError<TransactWriteItemsError>) -> Result<Written, PortError> {
     if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() {
         let codes: Vec<&str> = cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code()).collect();
-        if codes.iter().any(|code| REFUSALS.contains(code)) {
+        if codes.contains(&REFUSED) {
             return Ok(Written::Refused);
         }
         if let Some(code) = codes.iter().find(|code| **code != NOT_AT_FAULT) {

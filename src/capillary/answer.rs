@@ -9,8 +9,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 
 use crate::entity::{EntityRef, FetchFailure, Kind, Scope, Status};
 
-/// What an answer means.
-#[derive(Debug)]
+/// What an answer means. It does not print: the body is somebody's data.
 pub enum Answer {
     /// The entity.
     Found {

@@ -61,6 +61,9 @@ struct AuditEvent {
 struct Fields {
     previous_value: Option<Value>,
     current_value: Option<Value>,
+    /// Of a subscription; the one member that is spelled so.
+    #[serde(rename = "communication_channel_type")]
+    channel: Option<String>,
 }
 
 /// What an answer to a call for a page means.
@@ -143,7 +146,11 @@ fn told(row: &Row, event: &AuditEvent) -> Option<Told> {
     let kind = FieldKind::of(event.event_type.as_deref().unwrap_or_default());
     let fields = event.additional_fields.as_ref()?;
     Some(Told {
-        field: if kind == FieldKind::Status { "status".to_owned() } else { event.updated_field.clone()? },
+        field: match kind {
+            FieldKind::Status => "status".to_owned(),
+            FieldKind::Subscription => fields.channel.clone()?,
+            _ => event.updated_field.clone()?,
+        },
         kind,
         source: row.source.clone(),
         account_id: None,

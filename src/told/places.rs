@@ -22,8 +22,20 @@ pub(super) fn same(told: &Value, found: &Value) -> bool {
 
 /// Members of a profile whose elements have a type.
 const TYPED_LISTS: [&str; 3] = ["identifiers", "identifiersAll", "commChannels"];
+/// Where the subscriptions are.
+const SUBSCRIPTIONS: &str = "/subscriptionInfo/subscriptions/";
 /// Where a customer's status and its label may stand.
 const STATUS_PLACES: [&str; 3] = ["", "/statusInfo", "/loyaltyInfo"];
+
+/// The channel of the subscription that a difference is about.
+fn subscription<'a>(change: &'a Change, before: &'a Value) -> Option<&'a str> {
+    let place = change.path.strip_prefix(SUBSCRIPTIONS)?;
+    let element = match place.split_once('/') {
+        None => change.after.as_ref().or(change.before.as_ref())?,
+        Some((index, _)) => before.pointer(&format!("{SUBSCRIPTIONS}{index}"))?,
+    };
+    element.get("channel")?.as_str()
+}
 
 impl Told {
     /// The places in a body that this may be about, as JSON Pointers to what is there.
@@ -62,7 +74,7 @@ impl Told {
     /// there, for what is gone).
     pub(super) fn explains(&self, change: &Change, before: &Value, after: &Value) -> bool {
         if self.kind == FieldKind::Subscription {
-            return change.path.starts_with("/subscriptionInfo/");
+            return subscription(change, before).is_some_and(|channel| self.is_named(channel));
         }
         let fits = |told: &Option<Value>, found: Option<&Value>| match (told, found) {
             (Some(told), Some(found)) => same(told, found),

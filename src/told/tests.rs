@@ -105,3 +105,25 @@ fn a_difference_bears_the_name_of_who_tells_it() {
     ];
     assert_eq!(origins, expected.map(|(path, op, origin)| (path.to_owned(), op, origin)));
 }
+
+#[test]
+fn a_subscription_is_known_by_its_channel() {
+    let state = |sms: &str, email: &str| {
+        json!({"subscriptionInfo": {"subscriptions": [
+            {"channel": "SMS", "priority": "BULK", "type": sms}, {"channel": "EMAIL", "priority": "BULK", "type": email}]}})
+    };
+    let (before, after) = (state("OPTIN", "OPTIN"), state("OPTOUT", "OPTOUT"));
+    let told = Told {
+        field: "SMS".to_owned(),
+        kind: FieldKind::Subscription,
+        source: None,
+        account_id: None,
+        previous: None,
+        current: Some(json!("OPTOUT")),
+        origin: Origin::Audit,
+    };
+    let changes = difference(&before, &after, &Volatile::default()).changes;
+    let origins: Vec<Origin> =
+        changes.iter().map(|change| origin(change, std::slice::from_ref(&told), &before, &after)).collect();
+    assert_eq!(origins, [Origin::Audit, Origin::Snapshot]);
+}
