@@ -1,12 +1,11 @@
 //! The end of all faults: whatever happened before, from here on everything that can go on does, nothing fails, the entity stays
 //! as it is, answers are up to date, dead letters are redriven and the sender repeats what is not answered. It must end well.
 
-use std::{collections::HashSet, hash::BuildHasherDefault, rc::Rc};
+use std::{collections::HashSet, rc::Rc};
 
 use crate::{
     invariants::{Broken, Violation, in_the_end},
     model::{Model, Step, Way},
-    quick::Quick,
     world::{ReceiverAt, World},
 };
 
@@ -17,7 +16,7 @@ const MOST_STEPS: usize = 150;
 const MOST_TICKS: usize = 5;
 
 /// Worlds that are known to end well.
-pub(crate) type Calmed = HashSet<Rc<World>, BuildHasherDefault<Quick>>;
+pub(crate) type Calmed = HashSet<Rc<World>, ahash::RandomState>;
 
 /// Whether a world ends well; if not, the steps to where it does not.
 pub(crate) fn ends_well(model: &Model, world: &World, calmed: &mut Calmed) -> Result<(), (Violation, Vec<Step>)> {

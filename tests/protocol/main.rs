@@ -39,7 +39,6 @@ mod model;
 mod mutations;
 mod orders;
 mod product;
-mod quick;
 mod receiver;
 mod rules;
 mod scenario;

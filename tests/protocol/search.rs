@@ -1,12 +1,11 @@
 //! Everything that can happen, breadth first, so that what goes wrong is found by a shortest way.
 
-use std::{collections::HashSet, fmt, fmt::Write as _, hash::BuildHasherDefault, rc::Rc};
+use std::{collections::HashSet, fmt, fmt::Write as _, rc::Rc};
 
 use crate::{
     calm,
     invariants::Violation,
     model::{Model, Step},
-    quick::Quick,
     trace,
     world::World,
 };
@@ -43,7 +42,7 @@ const MOST_STATES: usize = 300_000;
 /// Tries everything.
 pub(crate) fn search(model: &Model) -> Found {
     let beginning = Rc::new(model.beginning());
-    let mut seen: HashSet<Rc<World>, BuildHasherDefault<Quick>> = HashSet::default();
+    let mut seen: HashSet<Rc<World>, ahash::RandomState> = HashSet::default();
     seen.insert(Rc::clone(&beginning));
     let mut reached = vec![Reached { world: beginning, from: None }];
     let mut calmed = calm::Calmed::default();
