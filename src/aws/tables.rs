@@ -170,7 +170,7 @@ impl Ledger for Tables {
                 Err(error) => return cancelled(&error),
             }
         }
-        Ok(Written::Refused)
+        Err(PortError::Unavailable { call: TRANSACT, cause: CONFLICT.to_owned() })
     }
 
     async fn published(&self, key: &str, expires_at_s: i64) -> Result<Written, PortError> {
