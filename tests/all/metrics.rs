@@ -1,6 +1,7 @@
 //! What the functions count (issue, "Metrics"): each metric of the README's table, in a story that says how often.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
@@ -180,6 +181,20 @@ async fn an_ordinary_batch_is_one_line_and_one_of_nothing_is_none() {
     assert_eq!(lines.len(), 1, "{lines:?}");
     let told = ["Events published", "Enrichments complete", "ApiCalls found", "PublishLatency", "ProcessingAge"];
     assert_eq!(totals(&lines), told.map(|name| (name.to_owned(), 9)).into());
+}
+
+#[tokio::test]
+async fn what_was_counted_is_written_before_lambda_ends_an_invocation_that_hangs() {
+    let world = World::new().await;
+    let enricher = world.enricher().await;
+    world.proxy.always("PutEvents", Fault::Hang);
+    let batch: Value = serde_json::from_str(&examples::text("events/enricher/one-customer-added.json")).expect("JSON");
+    let time = Duration::from_secs(3);
+    let lines = tokio::select! {
+        lines = written(&enricher.0, 1) => lines,
+        outcome = enricher.0.invoke(&batch, time) => panic!("{outcome:?} before any metrics; its logs:\n{}", enricher.0.logs()),
+    };
+    assert_eq!(totals(&lines), expected(&[("ApiCalls found", 1), ("ProcessingAge", 1)]));
 }
 
 /// Whoever reads the table can rely on each row and word of it, and misses none.
