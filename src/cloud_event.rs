@@ -4,7 +4,7 @@
 
 use std::{borrow::Cow, cmp::Reverse, sync::Arc};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
 use crate::{
@@ -109,9 +109,32 @@ struct Entity<'a> {
     body: Option<&'a RawValue>,
 }
 
+/// How much of what is behind an event was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EnrichmentStatus {
+    /// All of its entities.
+    Complete,
+    /// Not all of them.
+    Partial,
+    /// It has no entities.
+    None,
+}
+
+impl EnrichmentStatus {
+    /// As it stands in the output.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Partial => "partial",
+            Self::None => "none",
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct Enrichment {
-    status: &'static str,
+    status: EnrichmentStatus,
     late: bool,
     truncated: bool,
 }
@@ -131,9 +154,9 @@ pub fn detail(event: &Event<'_>, identity: &Identity, enriched: &Enriched, max_e
     let text = RawValue::from_string(event.to_json()).unwrap_or_else(|_| RawValue::NULL.to_owned());
     let complete = enriched.entities.iter().all(|entity| entity.status == Status::Found);
     let status = match complete {
-        _ if enriched.entities.is_empty() => "none",
-        true => "complete",
-        false => "partial",
+        _ if enriched.entities.is_empty() => EnrichmentStatus::None,
+        true => EnrichmentStatus::Complete,
+        false => EnrichmentStatus::Partial,
     };
     let mut truncated = enriched.truncated;
     let mut enriched = Cow::Borrowed(enriched);
@@ -221,13 +244,31 @@ impl<'a> Entity<'a> {
 
 /// EventBridge's `DetailType` of a detail made by [`detail`]: the event's name.
 pub fn detail_type(detail: &str) -> String {
-    #[derive(serde::Deserialize)]
+    #[derive(Deserialize)]
     struct Typed {
         #[serde(rename = "type")]
         event_type: String,
     }
     let typed: Option<Typed> = serde_json::from_str(detail).ok();
     typed.and_then(|typed| Some(typed.event_type.strip_prefix(TYPE_PREFIX)?.to_owned())).unwrap_or_else(|| UNKNOWN.to_owned())
+}
+
+/// How complete a detail made by [`detail`] is.
+pub fn enrichment_status(detail: &str) -> Option<EnrichmentStatus> {
+    #[derive(Deserialize)]
+    struct Published {
+        data: PublishedData,
+    }
+    #[derive(Deserialize)]
+    struct PublishedData {
+        enrichment: PublishedEnrichment,
+    }
+    #[derive(Deserialize)]
+    struct PublishedEnrichment {
+        status: EnrichmentStatus,
+    }
+    let published: Published = serde_json::from_str(detail).ok()?;
+    Some(published.data.enrichment.status)
 }
 
 #[cfg(test)]

@@ -30,6 +30,8 @@ pub enum ConfigError {
 /// What receiver and enricher share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Common {
+    /// `AWS_LAMBDA_FUNCTION_NAME` (set by Lambda): whose metrics these are (`local`).
+    pub function_name: String,
     /// `EVENTS_TABLE`: the ledger.
     pub events_table: String,
     /// `EVENTS_QUEUE_URL`: between receiver and enricher.
@@ -142,6 +144,7 @@ impl EnricherConfig {
 impl Common {
     fn read(source: &impl Source) -> Result<Self, ConfigError> {
         Ok(Self {
+            function_name: optional(source, "AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|| "local".to_owned()),
             events_table: required(source, "EVENTS_TABLE")?,
             events_queue_url: required(source, "EVENTS_QUEUE_URL")?,
             dead_letter_queue_url: required(source, "DEAD_LETTER_QUEUE_URL")?,

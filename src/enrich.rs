@@ -44,6 +44,7 @@ use crate::{
     backoff,
     logging::milliseconds,
     message::{DeadLetter, Encoded, Encoding, Reason, decode},
+    metrics::{Metric, Metrics},
     ports::{Bus, Clock, DeadLetterQueue, Entities, Ledger, Redelivery},
     snapshot::{Key, Rules},
 };
@@ -51,7 +52,7 @@ use assemble::Snapshots;
 use calls::Calls;
 use incoming::{Handle, Opened, Opening, leaders};
 use publish::Ready;
-use settle::Ending;
+use settle::{Ending, Fate};
 use work::Job;
 
 /// How long an event that is ready waits for others to be published with it.
@@ -94,6 +95,8 @@ pub struct Enricher<L, B, D, R, E, K> {
     pub rules: Rules,
     /// How many calls at once, and whether the API is trusted.
     pub turnstile: Turnstile,
+    /// What is counted.
+    pub metrics: Metrics,
 }
 
 /// How far an event was brought before it is published.
@@ -127,13 +130,17 @@ where
         let mut put_back = Vec::new();
         let openings = batch.into_iter().map(async |incoming| {
             let handle = Handle::of(&incoming);
+            if let Some(sent_at_ms) = incoming.sent_at_ms {
+                self.metrics.measure(Metric::ProcessingAge, sent_at_ms, self.clock.now_ms());
+            }
             (handle, AssertUnwindSafe(self.open(incoming)).catch_unwind().await.unwrap_or(Opening::Back))
         });
         for (handle, opening) in join_all(openings).await {
             match opening {
                 Opening::Event(message) => opened.push(*message),
-                Opening::Buried => {}
+                Opening::Buried => self.count(Fate::DeadLettered),
                 Opening::Back => {
+                    self.count(Fate::PutBack);
                     let delay_s = backoff::delay_s(handle.receive_count, None, &mut fastrand::Rng::new());
                     put_back.push((handle, delay_s));
                 }
@@ -176,7 +183,7 @@ where
             (Err(error), Some(encoding)) => (Encoded { text: incoming.body, encoding }, error.to_string()),
             (Err(error), None) => {
                 // Written by a newer receiver: a newer enricher will read it.
-                tracing::warn!(message_id, outcome = "put_back", cause = %error, "enrichment");
+                tracing::warn!(message_id, outcome = Fate::PutBack.as_str(), cause = %error, "enrichment");
                 return Opening::Back;
             }
         };
@@ -184,7 +191,7 @@ where
         let opening = if self.dead_letters.send(&letter).await.is_ok() { Opening::Buried } else { Opening::Back };
         tracing::warn!(
             message_id,
-            outcome = if matches!(opening, Opening::Buried) { "dead_lettered" } else { "put_back" },
+            outcome = if matches!(opening, Opening::Buried) { Fate::DeadLettered } else { Fate::PutBack }.as_str(),
             cause = letter.reason.as_str(),
             duration_ms = milliseconds(started.elapsed()),
             "enrichment"

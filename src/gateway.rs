@@ -21,6 +21,7 @@ use std::panic::AssertUnwindSafe;
 use crate::{
     disposition::Disposition,
     message::TraceHeader,
+    metrics::{Metric, Metrics},
     ports::{Claims, Clock, DeadLetterQueue, EventsQueue, SecretStore},
     receive::{Delivery, Receipt, Receiver},
 };
@@ -167,6 +168,7 @@ where
             .unwrap_or(Receipt { disposition: Disposition::Unavailable, identity: None })
     };
     log(&receipt, started.elapsed());
+    count(&receiver.metrics, &receipt.disposition);
     response(&receipt.disposition, is_http_api)
 }
 
@@ -204,6 +206,16 @@ fn log(receipt: &Receipt, duration: std::time::Duration) {
         duration_ms = crate::logging::milliseconds(duration),
         "delivery"
     );
+}
+
+fn count(metrics: &Metrics, disposition: &Disposition) {
+    metrics.count(Metric::Deliveries { answer: disposition.outcome() });
+    match disposition {
+        Disposition::Duplicate { .. } => metrics.count(Metric::Duplicates),
+        Disposition::InProgress { .. } => metrics.count(Metric::LeaseConflicts),
+        Disposition::Stranger | Disposition::Held => metrics.count(Metric::AuthFailures),
+        _ => {}
+    }
 }
 
 #[cfg(test)]

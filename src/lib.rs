@@ -26,6 +26,7 @@
 //! every write) and [`snapshot`] (which state is newer).
 //!
 //! Both see the world through [`ports`]; [`aws`] and [`capillary`] are the adapters. [`config`] alone reads the environment.
+//! [`logging`] and [`metrics`] are what the operator sees.
 
 pub mod auth;
 pub mod aws;
@@ -44,6 +45,7 @@ pub mod gateway;
 pub mod ledger;
 pub mod logging;
 pub mod message;
+pub mod metrics;
 pub mod ports;
 pub mod receive;
 pub mod routes;

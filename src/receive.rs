@@ -15,6 +15,7 @@ use crate::{
     event::{Event, hex},
     ledger::{Claim, Identity, Refusal, judge_refusal},
     message::{DeadLetter, Encoded, KEPT_OF_OVERSIZED_BYTES, MAX_BODY_BYTES, Message, Reason, TraceHeader},
+    metrics::{Metric, Metrics},
     ports::{Claimed, Claims, Clock, DeadLetterQueue, EventsQueue, PortError, SecretStore},
 };
 
@@ -62,6 +63,8 @@ pub struct Receiver<C, Q, D, S, K> {
     pub clock: K,
     /// How long an event id is remembered.
     pub event_ttl: Duration,
+    /// What is counted.
+    pub metrics: Metrics,
 }
 
 impl<C: Claims, Q: EventsQueue, D: DeadLetterQueue, S: SecretStore, K: Clock + Clone> Receiver<C, Q, D, S, K> {
@@ -145,6 +148,7 @@ impl<C: Claims, Q: EventsQueue, D: DeadLetterQueue, S: SecretStore, K: Clock + C
                 }
                 Refusal::AnotherEvent => {
                     *identity = identity.clone().beside_another_event();
+                    self.metrics.count(Metric::IdCollisions);
                     tracing::warn!(event_id = identity.key, outcome = "id_collision", "another event bears this id");
                 }
                 Refusal::Duplicate => {

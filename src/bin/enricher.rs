@@ -9,6 +9,7 @@ use capillary_events::{
     config::{EnricherConfig, ProcessEnvironment},
     enrich::{Enricher, Limits, Turnstile},
     logging,
+    metrics::Metrics,
     ports::Clock,
     snapshot::Rules,
 };
@@ -19,6 +20,7 @@ async fn main() -> Result<(), Error> {
     logging::start();
     let config = EnricherConfig::read(&ProcessEnvironment).inspect_err(|error| tracing::error!(%error, "configuration"))?;
     let aws = aws::config(aws::ENRICHER_LIMITS).await;
+    let metrics = Metrics::on_stdout(config.common.function_name);
     let enricher = Enricher {
         ledger: Tables::new(&aws, config.common.events_table, config.snapshots_table),
         bus: EventBus::new(&aws, config.event_bus_name),
@@ -29,7 +31,12 @@ async fn main() -> Result<(), Error> {
             volatile: config.volatile,
         },
         turnstile: Turnstile::new(config.capillary.max_concurrency),
-        entities: CapillaryClient::new(config.capillary, Secret::new(&aws, config.capillary_secret_id), SystemClock),
+        entities: CapillaryClient::new(
+            config.capillary,
+            Secret::new(&aws, config.capillary_secret_id),
+            SystemClock,
+            metrics.clone(),
+        ),
         clock: SystemClock,
         limits: Limits {
             event_ttl: config.common.event_ttl,
@@ -38,11 +45,13 @@ async fn main() -> Result<(), Error> {
             max_entities: config.max_entities,
             snapshot_ttl: config.snapshot_ttl,
         },
+        metrics,
     };
     let enricher = &enricher;
     run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
         let time_left = batch::time_left(event.context.deadline, SystemClock.now_ms());
-        Ok::<_, Error>(batch::response(enricher.enrich(batch::messages(event.payload), time_left).await))
+        let work = enricher.enrich(batch::messages(event.payload), time_left);
+        Ok::<_, Error>(batch::response(enricher.metrics.written_after(time_left, work).await))
     }))
     .await
 }

@@ -3,10 +3,13 @@
 use capillary_events::{
     auth::Gatekeeper,
     aws::{self, ledger::EventsTable, queue::Queue, secrets::Secret},
+    batch,
     clock::SystemClock,
     config::{ProcessEnvironment, ReceiverConfig},
     gateway::{self, Request},
     logging,
+    metrics::Metrics,
+    ports::Clock,
     receive::{PREPARE_WITHIN, Receiver},
 };
 use lambda_http::{
@@ -26,11 +29,14 @@ async fn main() -> Result<(), Error> {
         gatekeeper: Gatekeeper::new(Secret::new(&aws, config.webhook_secret_id), SystemClock),
         clock: SystemClock,
         event_ttl: config.common.event_ttl,
+        metrics: Metrics::on_stdout(config.common.function_name),
     };
     receiver.gatekeeper.prepare(PREPARE_WITHIN).await;
     let receiver = &receiver;
     run(service_fn(|event: LambdaEvent<Request>| async move {
-        Ok::<_, Error>(gateway::answer(receiver, event.payload, event.context.xray_trace_id.as_deref()).await)
+        let time_left = batch::time_left(event.context.deadline, SystemClock.now_ms());
+        let answer = gateway::answer(receiver, event.payload, event.context.xray_trace_id.as_deref());
+        Ok::<_, Error>(receiver.metrics.written_after(time_left, answer).await)
     }))
     .await
 }

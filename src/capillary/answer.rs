@@ -26,6 +26,23 @@ pub enum Answer {
     Later(FetchFailure),
 }
 
+impl Answer {
+    /// The word for it in metrics.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Found { .. } => "found",
+            Self::Final(status) => status.as_str(),
+            Self::Unauthorized => UNAUTHORIZED,
+            Self::Later(_) => LATER,
+        }
+    }
+}
+
+/// The word for a call that may have another answer later, also where there was none.
+pub(super) const LATER: &str = "later";
+/// The word for a token that is refused.
+pub(super) const UNAUTHORIZED: &str = "unauthorized";
+
 /// A code in `errors[]` or `warnings[]`, or in v1.1's `response.status`.
 type Code = i64;
 

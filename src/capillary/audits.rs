@@ -9,9 +9,9 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::answer::retry_after_s;
+use super::answer::{LATER, UNAUTHORIZED, retry_after_s};
 use crate::{
-    entity::{FetchFailure, Scope},
+    entity::{FetchFailure, Scope, Status},
     told::{FieldKind, Origin, Told, value_told},
 };
 
@@ -78,6 +78,19 @@ pub(super) enum Answer {
     Unauthorized,
     /// It may be different later.
     Later(FetchFailure),
+}
+
+impl Answer {
+    /// The word for it in metrics, those of answers about entities.
+    pub(super) const fn word(&self) -> &'static str {
+        match self {
+            Self::Page(_) => Status::Found.as_str(),
+            Self::Nothing => Status::NotFound.as_str(),
+            Self::Closed => Status::Forbidden.as_str(),
+            Self::Unauthorized => UNAUTHORIZED,
+            Self::Later(_) => LATER,
+        }
+    }
 }
 
 /// Judges an answer. No trouble here says anything of the API as a whole: it is a service of its own behind the same host.

@@ -11,7 +11,7 @@ use reqwest::{Client, Method, RequestBuilder, Url, redirect};
 use std::num::NonZeroU32;
 
 use super::{
-    answer::{Answer, judge, retry_after_s},
+    answer::{Answer, LATER, judge, retry_after_s},
     audits,
     credentials::{CredentialBook, Credentials},
     token::{NoToken, Tokens},
@@ -19,6 +19,7 @@ use super::{
 use crate::{
     config::CapillaryConfig,
     entity::{EntityRef, FetchFailure, Fetched, Kind, Scope, Status, TransactionType},
+    metrics::{Metric, Metrics},
     ports::{Clock, Entities, SecretStore},
     secret::{CachedSecret, Reread},
     told::Told,
@@ -43,6 +44,7 @@ pub struct CapillaryClient<S, K> {
     http: OnceLock<Option<Client>>,
     per_minute: DefaultDirectRateLimiter,
     closed_audits: audits::Closed,
+    metrics: Metrics,
 }
 
 /// An HTTP answer read to its end.
@@ -54,7 +56,7 @@ struct Reply {
 
 impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
     /// A client that has called nobody yet.
-    pub fn new(config: CapillaryConfig, secret: S, clock: K) -> Self {
+    pub fn new(config: CapillaryConfig, secret: S, clock: K, metrics: Metrics) -> Self {
         let burst = u32::try_from(config.max_concurrency).unwrap_or(u32::MAX).min(config.requests_per_minute);
         let per_minute = |count: u32| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::per_minute(per_minute(config.requests_per_minute)).allow_burst(per_minute(burst));
@@ -66,6 +68,7 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
             http: OnceLock::new(),
             per_minute: RateLimiter::direct(quota),
             closed_audits: audits::Closed::default(),
+            metrics,
         }
     }
 
@@ -81,7 +84,7 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
                     (request.header(TOKEN_HEADER, &*token), Some(token))
                 }
             };
-            let reply = self.send(request).await?;
+            let reply = self.send(request).await.inspect_err(|_| self.metrics.count(Metric::ApiCalls { answer: LATER }))?;
             match (judge(&reply), token) {
                 (Some(answer), _) => return Ok(answer),
                 (None, Some(token)) if rejected.is_none() => rejected = Some(token),
@@ -121,6 +124,7 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
             Ok(token) => Ok(token),
             Err(TokenFailure::Failed(failure)) => {
                 tracing::error!(outcome = "token_failure", cause = failure.cause, "capillary");
+                self.metrics.count(Metric::TokenFailures);
                 // The credentials may have been rotated since they were read.
                 self.secret.reread().await;
                 Err(failure)
@@ -132,6 +136,7 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
     /// Wrong credentials: never final, since a wrong key must not publish a week of thin events.
     async fn refused(&self, cause: &str) -> FetchFailure {
         tracing::error!(outcome = "token_failure", cause, "capillary");
+        self.metrics.count(Metric::TokenFailures);
         self.secret.reread().await;
         FetchFailure { scope: Scope::Api, retry_after_s: None, cause: cause.to_owned() }
     }
@@ -202,7 +207,9 @@ impl<S: SecretStore, K: Clock + Clone> Entities for CapillaryClient<S, K> {
             types.push(None);
         }
         let judged = |reply: &Reply| judge(entity, reply.status, &reply.headers, &reply.body, self.clock.now_ms());
-        let answered = |reply: &Reply| Some(judged(reply)).filter(|answer| !matches!(answer, Answer::Unauthorized));
+        let counted = |answer: &Answer| self.metrics.count(Metric::ApiCalls { answer: answer.word() });
+        let answered =
+            |reply: &Reply| Some(judged(reply)).inspect(counted).filter(|answer| !matches!(answer, Answer::Unauthorized));
         let mut outcome = Status::NotFound;
         for transaction_type in types {
             let url = self.entity_url(entity, transaction_type)?;
@@ -244,7 +251,10 @@ impl<S: SecretStore, K: Clock + Clone> Entities for CapillaryClient<S, K> {
                 .append_pair("limit", &audits::ROWS_A_PAGE.to_string())
                 .append_pair("pageNo", &page_number.to_string());
             let judged = |reply: &Reply| audits::judge(reply.status, &reply.headers, &reply.body, self.clock.now_ms());
-            let answered = |reply: &Reply| Some(judged(reply)).filter(|answer| !matches!(answer, audits::Answer::Unauthorized));
+            let counted = |answer: &audits::Answer| self.metrics.count(Metric::ApiCalls { answer: answer.word() });
+            let answered = |reply: &Reply| {
+                Some(judged(reply)).inspect(counted).filter(|answer| !matches!(answer, audits::Answer::Unauthorized))
+            };
             match self.ask(&credentials, &url, answered).await? {
                 audits::Answer::Page(page) => {
                     told.extend(page.told(request_id));

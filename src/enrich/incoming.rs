@@ -48,6 +48,8 @@ pub(super) struct Opened {
     pub(super) wanted: Vec<EntityRef>,
     /// When it happened, as far as known, in milliseconds since 1970.
     pub(super) happened_at_ms: i64,
+    /// When it says that it happened, in milliseconds since 1970.
+    pub(super) created_at_ms: Option<i64>,
     identity: Mutex<Identity>,
     pub(super) started: Instant,
 }
@@ -60,16 +62,14 @@ impl Opened {
         received_at_ms: i64,
         started: Instant,
     ) -> Result<Self, (NotAnObject, Vec<u8>)> {
-        let (identity, wanted, happened_at_ms) = match Event::parse(&body) {
-            Ok(event) => {
-                let happened_at_ms = event.created_at_ms().unwrap_or(received_at_ms);
-                (Identity::of(&event, received_at_ms), routes::entities(&event), happened_at_ms)
-            }
+        let (identity, wanted, created_at_ms) = match Event::parse(&body) {
+            Ok(event) => (Identity::of(&event, received_at_ms), routes::entities(&event), event.created_at_ms()),
             Err(error) => return Err((error, body)),
         };
         let key = incoming.key.clone().filter(|key| (1..=MAX_KEY_BYTES).contains(&key.len()));
         let identity = Identity { key: key.unwrap_or_else(|| identity.key.clone()), ..identity };
-        Ok(Self { incoming, body, wanted, happened_at_ms, identity: Mutex::new(identity), started })
+        let happened_at_ms = created_at_ms.unwrap_or(received_at_ms);
+        Ok(Self { incoming, body, wanted, happened_at_ms, created_at_ms, identity: Mutex::new(identity), started })
     }
 
     /// Whose it is; the key moves on when its id turns out to be another event's.

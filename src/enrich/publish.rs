@@ -2,10 +2,15 @@
 
 use futures_util::future::join_all;
 
-use super::{Enricher, incoming::Opened, settle::Ending};
+use super::{
+    Enricher,
+    incoming::Opened,
+    settle::{Ending, Fate},
+};
 use crate::{
     cloud_event,
     message::Reason,
+    metrics::Metric,
     ports::{Bus, Clock, DeadLetterQueue, Entities, Entry, Ledger, PortError, Redelivery, Written},
 };
 
@@ -52,10 +57,11 @@ where
 
     async fn mark_published(&self, event: &Ready, opened: &[Opened]) -> Ending {
         let Some(message) = opened.get(event.position) else {
-            return Ending::Done("published");
+            return Ending::Done(Fate::Published);
         };
         let identity = message.identity();
-        let now_s = self.clock.now_ms() / 1000;
+        let published_at_ms = self.clock.now_ms();
+        let now_s = published_at_ms / 1000;
         let marked = if event.stored {
             self.ledger.published(&identity.key, self.expires_at_s(now_s)).await
         } else {
@@ -63,7 +69,15 @@ where
         };
         match marked {
             // Refused: a twin marked it.
-            Ok(Written::Yes | Written::Refused) => Ending::Done("published"),
+            Ok(Written::Yes | Written::Refused) => {
+                if let Some(status) = cloud_event::enrichment_status(&event.detail) {
+                    self.metrics.count(Metric::Enrichments { status: status.as_str() });
+                }
+                if let Some(created_at_ms) = message.created_at_ms {
+                    self.metrics.measure(Metric::PublishLatency, created_at_ms, published_at_ms);
+                }
+                Ending::Done(Fate::Published)
+            }
             Err(error) => error.into(),
         }
     }

@@ -9,6 +9,7 @@ use crate::{
     entity::FetchFailure,
     logging::milliseconds,
     message::{DeadLetter, Encoded, Reason},
+    metrics::Metric,
     ports::{Bus, Clock, DeadLetterQueue, Entities, Ledger, PortError, Redelivery},
 };
 
@@ -24,13 +25,40 @@ const MAX_EXACT_WAITS: u32 = 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Ending {
     /// The message may be deleted.
-    Done(&'static str),
+    Done(Fate),
     /// The message goes back for a while.
     Back { cause: String, wait: Wait },
     /// The event itself failed; this counts as an attempt.
     Failed { reason: Reason, cause: String },
     /// No attempt can help.
     Dead { reason: Reason, cause: String },
+}
+
+/// What became of an event or a message, in a word for logs and metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// On the bus, and marked so.
+    Published,
+    /// Marked so before.
+    AlreadyPublished,
+    /// It comes again.
+    PutBack,
+    /// It comes again, and failed by itself.
+    Failed,
+    /// In the dead-letter queue.
+    DeadLettered,
+}
+
+impl Fate {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Published => "published",
+            Self::AlreadyPublished => "already_published",
+            Self::PutBack => "put_back",
+            Self::Failed => "failed",
+            Self::DeadLettered => "dead_lettered",
+        }
+    }
 }
 
 /// How long a message stays away.
@@ -102,20 +130,21 @@ where
         let again = Wait::Backoff { at_least_s: None };
         let (outcome, cause, wait) = match ending {
             Ending::Done(outcome) => (outcome, None, None),
-            Ending::Back { cause, wait } => ("put_back", Some(cause), Some(wait)),
-            Ending::Failed { cause, .. } => ("failed", Some(cause), Some(again)),
+            Ending::Back { cause, wait } => (Fate::PutBack, Some(cause), Some(wait)),
+            Ending::Failed { cause, .. } => (Fate::Failed, Some(cause), Some(again)),
             Ending::Dead { reason, cause } => match self.bury(message, reason, &cause).await {
-                Ok(()) => ("dead_lettered", Some(format!("{}: {cause}", reason.as_str())), None),
-                Err(error) => ("put_back", Some(error.to_string()), Some(again)),
+                Ok(()) => (Fate::DeadLettered, Some(format!("{}: {cause}", reason.as_str())), None),
+                Err(error) => (Fate::PutBack, Some(error.to_string()), Some(again)),
             },
         };
+        self.count(outcome);
         let identity = message.identity();
         tracing::info!(
             event_id = identity.key,
             event_name = identity.event_name,
             org_id = identity.org_id,
             request_id = identity.request_id,
-            outcome,
+            outcome = outcome.as_str(),
             cause,
             receive_count = message.incoming.receive_count,
             duration_ms = milliseconds(message.started.elapsed()),
@@ -128,6 +157,10 @@ where
                 backoff::delay_s(message.incoming.receive_count, at_least_s, &mut fastrand::Rng::new())
             }
         })
+    }
+
+    pub(super) fn count(&self, outcome: Fate) {
+        self.metrics.count(Metric::Events { outcome: outcome.as_str() });
     }
 
     /// How often the event itself failed; where the ledger has no row to count on, how often the message came.

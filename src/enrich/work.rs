@@ -16,7 +16,7 @@ use super::{
     calls::{Calls, Sighting},
     incoming::Opened,
     publish::Ready,
-    settle::{Ending, Wait},
+    settle::{Ending, Fate, Wait},
 };
 use crate::{
     cloud_event::{self, TooLarge, View},
@@ -24,6 +24,7 @@ use crate::{
     event::Event,
     ledger::{Row, Step, next_step},
     message::Reason,
+    metrics::Metric,
     ports::{Bus, Clock, Commit, DeadLetterQueue, Entities, Ledger, Redelivery, Written},
     snapshot::Key,
     told::{self, Told},
@@ -140,12 +141,13 @@ where
         for _ in 0..MAX_ROUNDS {
             let identity = job.message.identity();
             match next_step(row, &identity.fingerprint, self.clock.now_ms() / 1000) {
-                Step::Done => return Err(Ending::Done("already_published")),
+                Step::Done => return Err(Ending::Done(Fate::AlreadyPublished)),
                 Step::Publish(detail) => return Ok(Next::Ready(Ready { position: job.position, detail, stored: true })),
                 Step::WorkOut { is_claimed } => return Ok(Next::WorkOut { is_claimed }),
                 Step::AnotherEvent => {
                     let identity = identity.beside_another_event();
                     let key = identity.key.clone();
+                    self.metrics.count(Metric::IdCollisions);
                     job.message.set_identity(identity);
                     row = self.ledger.look(&[key], &[]).await?.rows.into_iter().map(|(_, row)| row).next();
                 }

@@ -22,6 +22,7 @@ mod enricher_told;
 mod enricher_turmoil;
 mod events;
 mod logs;
+mod metrics;
 mod readme;
 mod receiver_answers;
 mod receiver_auth;

@@ -4,6 +4,7 @@ use super::{super::*, world::*};
 use crate::{
     event::Event,
     ledger::{Row, Status as RowStatus},
+    metrics::tests::taken,
 };
 
 #[tokio::test(start_paused = true)]
@@ -19,6 +20,23 @@ async fn one_that_panics_one_that_is_too_slow_and_one_that_is_no_event_leave_the
     let state = world.state();
     assert_eq!(state.dead.iter().map(|letter| letter.reason).collect::<Vec<_>>(), [Reason::NotJson]);
     assert_eq!(state.delays.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_event_is_counted_once_whatever_became_of_it_and_its_copies_are_not() {
+    let world = World::default();
+    let not_json = Incoming { body: "<html>".to_owned(), ..about(0) };
+    let enricher = world.enricher();
+    enricher.enrich(vec![about(1), about(1), about(13), about(14), not_json], MINUTE).await;
+    let lines = taken(&enricher.metrics);
+    let fates: BTreeMap<&str, u64> =
+        lines.iter().filter_map(|line| Some((line["Outcome"].as_str()?, line["Events"].as_u64()?))).collect();
+    assert_eq!(fates, BTreeMap::from([("published", 1), ("failed", 1), ("put_back", 1), ("dead_lettered", 1)]));
+    assert_eq!(lines[0]["ProcessingAge"].as_array().map(Vec::len), Some(5), "each message has its age");
+    assert!(
+        lines.iter().all(|line| line.get("PublishLatency").is_none()),
+        "events that don't tell when they happened: {lines:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,6 +15,7 @@ use crate::{
         Identity, Row, Status as RowStatus,
         writes::{Attempt, Condition, MARK_PUBLISHED, MARK_PUBLISHED_UNSTORED, STORE},
     },
+    metrics::tests::unwritten,
     ports::{Commit, Entry, Known, PortError, Written},
     snapshot::{Snapshot, may_move},
     told::Told,
@@ -80,6 +81,7 @@ impl World {
             limits,
             rules: Rules { replica_lag_ms: LAG_MS, ..Rules::default() },
             turnstile: Turnstile::new(10),
+            metrics: unwritten(),
         }
     }
 

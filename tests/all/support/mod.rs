@@ -10,6 +10,7 @@ pub(crate) mod fault_proxy;
 pub(crate) mod history;
 pub(crate) mod http;
 pub(crate) mod messages;
+pub(crate) mod metrics;
 pub(crate) mod rules;
 pub(crate) mod runtime_api;
 pub(crate) mod scripted_capillary;
