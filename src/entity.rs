@@ -1,5 +1,7 @@
 //! The entities behind an event, and what a call for one may come to.
 
+use std::sync::Arc;
+
 use serde_json::value::RawValue;
 
 /// What kind of entity it is; the name is part of the output.
@@ -72,7 +74,7 @@ pub struct Fetched {
     /// The id in the answer, where it is another than the one asked for: the survivor of a merge.
     pub survivor_id: Option<String>,
     /// The entity as answered, where it was found.
-    pub body: Option<Box<RawValue>>,
+    pub body: Option<Arc<RawValue>>,
     /// When the answer came, in milliseconds since 1970.
     pub fetched_at_ms: i64,
 }

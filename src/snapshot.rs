@@ -67,6 +67,16 @@ pub enum State {
     Gone(Gone),
 }
 
+impl State {
+    /// The body, where it is remembered.
+    pub fn body(&self) -> Option<&Arc<RawValue>> {
+        match self {
+            Self::Body(body) => Some(body),
+            Self::TooLarge | Self::Gone(_) => None,
+        }
+    }
+}
+
 impl fmt::Debug for State {
     /// Without the body: that is somebody's data.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -83,7 +83,12 @@ pub struct Told {
 }
 
 /// The event that says that its customer changed, but often not what.
-pub const CUSTOMER_UPDATED: &str = "customerUpdated";
+const CUSTOMER_UPDATED: &str = "customerUpdated";
+
+/// Whether an event is the one by which Capillary says that a customer changed.
+pub fn is_customer_update(event: &Event<'_>) -> bool {
+    event.name().is_some_and(|name| name.eq_ignore_ascii_case(CUSTOMER_UPDATED))
+}
 
 /// A value as told; "NA" and null stand for none (facts 4.7).
 pub fn value_told(value: Option<Value>) -> Option<Value> {
@@ -113,7 +118,7 @@ struct CustomerStatus {
 
 /// What an event itself tells of its customer's change.
 pub fn by_event(event: &Event<'_>) -> Vec<Told> {
-    if !event.name().is_some_and(|name| name.eq_ignore_ascii_case(CUSTOMER_UPDATED)) {
+    if !is_customer_update(event) {
         // What others call updated fields are not the customer's.
         return Vec::new();
     }

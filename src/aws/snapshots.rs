@@ -1,6 +1,6 @@
 //! Snapshots as items of their table.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use aws_sdk_dynamodb::{
     primitives::Blob,
@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::{
 use serde_json::value::RawValue;
 
 use super::{
-    ledger::{integer, number, text},
+    ledger::{Item, integer, number, text},
     port_error_invalid,
 };
 use crate::{
@@ -18,8 +18,6 @@ use crate::{
     snapshot::{Gone, Snapshot, State},
     stamp::Stamp,
 };
-
-type Item = HashMap<String, AttributeValue>;
 
 const FORMAT_VERSION: i64 = 1;
 /// What an item holds at most is 400 KB, with its names; larger bodies are not kept.

@@ -214,7 +214,7 @@ impl<S: SecretStore, K: Clock + Clone> Entities for CapillaryClient<S, K> {
         for transaction_type in types {
             let url = self.entity_url(entity, transaction_type)?;
             match self.ask(&credentials, &url, answered).await? {
-                Answer::Found { survivor_id, body } => return Ok(fetched(Status::Found, survivor_id, Some(body))),
+                Answer::Found { survivor_id, body } => return Ok(fetched(Status::Found, survivor_id, Some(Arc::from(body)))),
                 Answer::Final(Status::NotFound) => {}
                 Answer::Final(status) => {
                     outcome = status;

@@ -105,10 +105,10 @@ struct Assembling<'a> {
 }
 
 impl Assembling<'_> {
-    fn found(&mut self, entity: &EntityRef, body: &RawValue, sighting: &Sighting) {
+    fn found(&mut self, entity: &EntityRef, body: &Arc<RawValue>, sighting: &Sighting) {
         let Some((key, known)) = self.begin(entity) else { return };
         let began_at_ms = sighting.began_at_ms;
-        let seen = Seen { body: Arc::from(body.to_owned()), began_at_ms, answered_at_ms: sighting.fetched.fetched_at_ms };
+        let seen = Seen { body: Arc::clone(body), began_at_ms, answered_at_ms: sighting.fetched.fetched_at_ms };
         let view = View {
             kind: entity.kind,
             id: entity.id.clone(),
@@ -122,26 +122,14 @@ impl Assembling<'_> {
             (Judgement::Stays { body }, _) => self.tell(View { body, ..view }),
             (Judgement::Wait { until_ms }, _) => self.wait = self.wait.max(Some(until_ms)),
             (Judgement::Moves(moved), known) => {
-                let body = match &moved.next.state {
-                    State::Body(body) => Some(Arc::clone(body)),
-                    _ => None,
-                };
-                self.tell(View { baseline: Some(moved.baseline), version: Some(moved.next.version), body: body.clone(), ..view });
+                let Moved { next, changes, baseline } = moved;
+                let body = next.state.body().cloned();
+                self.tell(View { baseline: Some(baseline), version: Some(next.version), body: body.clone(), ..view });
                 if let Some(after) = body {
-                    let before = known.as_ref().and_then(|known| match &known.state {
-                        State::Body(body) => Some(Arc::clone(body)),
-                        _ => None,
-                    });
-                    let difference = Difference {
-                        entity: entity.clone(),
-                        changes: moved.changes.clone(),
-                        before,
-                        after,
-                        baseline: moved.baseline,
-                    };
-                    self.outcome.differences.push(difference);
+                    let before = known.as_ref().and_then(|known| known.state.body().cloned());
+                    self.outcome.differences.push(Difference { entity: entity.clone(), changes, before, after, baseline });
                 }
-                self.remember(key, known.as_ref(), moved, self.assembly.snapshot_ttl_s);
+                self.remember(key, known.as_ref(), next, self.assembly.snapshot_ttl_s);
             }
             (Judgement::Late, Some(known)) => {
                 self.outcome.enriched.late = true;
@@ -178,7 +166,7 @@ impl Assembling<'_> {
             body: None,
         });
         if let Judgement::Moves(moved) = judgement {
-            self.remember(key, known.as_ref(), moved, TOMBSTONE_TTL_S);
+            self.remember(key, known.as_ref(), moved.next, TOMBSTONE_TTL_S);
         }
     }
 
@@ -209,10 +197,10 @@ impl Assembling<'_> {
         self.outcome.enriched.entities.push(view);
     }
 
-    fn remember(&mut self, key: Key, known: Option<&Snapshot>, moved: Moved, ttl_s: i64) {
+    fn remember(&mut self, key: Key, known: Option<&Snapshot>, next: Snapshot, ttl_s: i64) {
         let expires_at_s = (self.assembly.now_ms / 1000).saturating_add(ttl_s);
         let read_version = known.map(|known| known.version);
-        self.outcome.moves.push(Move { key, read_version, next: moved.next, expires_at_s });
+        self.outcome.moves.push(Move { key, read_version, next, expires_at_s });
     }
 }
 
@@ -237,8 +225,11 @@ impl Outcome {
             } else {
                 let before = difference.before.as_deref().filter(|_| !told.is_empty()).map(parsed).unwrap_or_default();
                 let after = Some(&difference.after).filter(|_| !told.is_empty()).map(|body| parsed(body)).unwrap_or_default();
-                let named = |change: Change| (origin(&change, told, &before, &after), change);
-                std::mem::take(&mut difference.changes).into_iter().map(named).map(|(origin, change)| (change, origin)).collect()
+                let named = |change: Change| {
+                    let origin = origin(&change, told, &before, &after);
+                    (change, origin)
+                };
+                std::mem::take(&mut difference.changes).into_iter().map(named).collect()
             };
             self.enriched.changes.extend(changes.into_iter().map(|(change, origin)| EntityChange {
                 entity: subject.clone(),

@@ -177,6 +177,7 @@ where
         // It was one when the message was opened.
         let event =
             Event::parse(&message.body).map_err(|error| Ending::Dead { reason: Reason::NotJson, cause: error.to_string() })?;
+        let (told, says_deleted) = (told::by_event(&event), told::says_deleted(&event));
         let mut audits = None;
         let mut keys: BTreeSet<Key> = job.keys().collect();
         for round in 0..MAX_ROUNDS {
@@ -196,7 +197,7 @@ where
             let assembly = Assembly {
                 org_id: job.org_id,
                 snapshots: &memory.snapshots,
-                says_deleted: told::says_deleted(&event),
+                says_deleted,
                 rules: &self.rules,
                 snapshot_ttl_s: i64::try_from(self.limits.snapshot_ttl.as_secs()).unwrap_or(i64::MAX),
                 now_ms,
@@ -209,7 +210,6 @@ where
                     continue;
                 }
             };
-            let told = told::by_event(&event);
             if told.is_empty() && audits.is_none() {
                 audits = self.audits(job, &event, &outcome, calls).await?;
             }
@@ -239,9 +239,8 @@ where
         outcome: &Outcome,
         calls: &Calls<'_, E, K>,
     ) -> Result<Option<Vec<Told>>, Ending> {
-        let is_update = event.name().is_some_and(|name| name.eq_ignore_ascii_case(told::CUSTOMER_UPDATED));
         let customer = outcome.differs().find(|entity| entity.kind == Kind::Customer);
-        let (Some(request_id), Some(customer), true) = (event.request_id(), customer, is_update) else {
+        let (Some(request_id), Some(customer), true) = (event.request_id(), customer, told::is_customer_update(event)) else {
             return Ok(None);
         };
         let audits = calls.audits(job.org_id, customer, &request_id, job.message.happened_at_ms);

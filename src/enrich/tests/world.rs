@@ -233,7 +233,12 @@ impl Entities for World {
         let survivor_id = state.survivors.get(&entity.id).cloned();
         let id = survivor_id.as_ref().unwrap_or(&entity.id);
         let body = state.bodies.get(id).cloned().unwrap_or_else(|| format!("{{\"id\":{id}}}"));
-        Ok(Fetched { status: Status::Found, survivor_id, body: Some(RawValue::from_string(body).unwrap()), fetched_at_ms })
+        Ok(Fetched {
+            status: Status::Found,
+            survivor_id,
+            body: Some(Arc::from(RawValue::from_string(body).unwrap())),
+            fetched_at_ms,
+        })
     }
 
     async fn audits(&self, _: Option<i64>, _: &EntityRef, _: &str, _: i64) -> Result<Vec<Told>, FetchFailure> {
