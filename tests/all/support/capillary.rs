@@ -39,22 +39,30 @@ impl Capillary {
         &self.url
     }
 
-    /// Merges fields into a customer (RFC 7396).
-    pub(crate) async fn customer(&self, id: u64, fields: Value) {
-        self.put(&format!("/sandbox/customers/{id}"), fields).await;
+    /// Merges fields into an entity (RFC 7396): `customers/5`, `cards/CARD7?event=none`, `groups/3`, `coupons/3`, `ledger/3`.
+    pub(crate) async fn entity(&self, entity: &str, fields: Value) {
+        self.put(&format!("/sandbox/{entity}"), fields).await;
     }
 
-    /// Merges fields into a transaction (RFC 7396).
+    /// How an entity is found from now on: `missing`, `deleted`, `pending`, …
+    pub(crate) async fn entity_is(&self, entity: &str, state: &str) {
+        self.put(&format!("/sandbox/{entity}/state"), json!({"state": state})).await;
+    }
+
+    pub(crate) async fn customer(&self, id: u64, fields: Value) {
+        self.entity(&format!("customers/{id}"), fields).await;
+    }
+
     pub(crate) async fn transaction(&self, id: u64, fields: Value) {
-        self.put(&format!("/sandbox/transactions/{id}"), fields).await;
+        self.entity(&format!("transactions/{id}"), fields).await;
     }
 
     pub(crate) async fn customer_is(&self, id: u64, state: &str) {
-        self.put(&format!("/sandbox/customers/{id}/state"), json!({"state": state})).await;
+        self.entity_is(&format!("customers/{id}"), state).await;
     }
 
     pub(crate) async fn transaction_is(&self, id: u64, state: &str) {
-        self.put(&format!("/sandbox/transactions/{id}/state"), json!({"state": state})).await;
+        self.entity_is(&format!("transactions/{id}"), state).await;
     }
 
     /// One fault on a path prefix: `{"kind": …, …}`; it replaces those that were there.
