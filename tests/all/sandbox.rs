@@ -8,9 +8,13 @@
 )]
 
 mod audits;
+mod cards;
 mod changes;
+mod coupons;
 mod entities;
 mod faults;
+mod groups;
+mod ledger;
 mod receiver;
 mod replica;
 mod retries;
@@ -24,6 +28,16 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use running::{TestSandbox, basic_authorization, executable};
+
+/// One question to each of Capillary's paths that answer about an entity.
+const PATHS: [&str; 6] = [
+    "/v2/customers/1?source=INSTORE",
+    "/v2/transactions/1",
+    "/v2/card?number=CARD1",
+    "/v2/userGroup2?id=1",
+    "/v2/coupon?couponIds=1",
+    "/v2/pointsLedger/getLedgerExplodeInfo?identifierName=id&identifierValue=1&source=ALL&eventIds=1",
+];
 
 #[tokio::test]
 async fn it_says_where_it_listens_and_is_healthy() {
@@ -104,11 +118,26 @@ async fn tokens_expire() {
 #[tokio::test]
 async fn nobody_gets_in_without_credentials() {
     let sandbox = TestSandbox::start().await;
-    for path in ["/v2/customers/1?source=INSTORE", "/v2/transactions/1"] {
+    for path in PATHS {
         let bare = sandbox.request(Method::GET, path).header("content-type", "application/json");
         assert_eq!(bare.send().await.unwrap().status(), StatusCode::UNAUTHORIZED, "{path}");
+        assert_eq!(sandbox.asked(path).send().await.unwrap().status(), StatusCode::OK, "{path}");
     }
     assert_eq!(sandbox.with_token("made-up").await.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn each_path_breaks_and_is_counted_and_takes_parameters_that_nobody_knows() {
+    let sandbox = TestSandbox::start().await;
+    for path in PATHS {
+        let (name, _) = path.split_once('?').unwrap_or((path, ""));
+        sandbox.faults(json!([{"path": name, "kind": "status", "status": 429, "times": 1}])).await;
+        assert_eq!(sandbox.asked(path).send().await.unwrap().status(), StatusCode::TOO_MANY_REQUESTS, "{path}");
+        let separator = if path.contains('?') { '&' } else { '?' };
+        let curious = format!("{path}{separator}format=json&offset=0");
+        assert_eq!(sandbox.asked(&curious).send().await.unwrap().status(), StatusCode::OK, "{curious}");
+    }
+    assert_eq!(sandbox.calls().await.as_array().unwrap().len(), 2 * PATHS.len());
 }
 
 #[tokio::test]
@@ -149,11 +178,13 @@ async fn reset_forgets_everything_but_tokens() {
     let before = sandbox.customer_body(5).await;
     sandbox.control(Method::PUT, "/sandbox/customers/5", Some(json!({"segments": {"a": "b"}}))).await;
     sandbox.stand("/sandbox/transactions/3/state", json!({"state": "missing"})).await;
+    sandbox.forms(json!({"couponIds": false, "groups": "object"})).await;
     sandbox.faults(json!([{"path": "/v2", "kind": "html"}])).await;
     sandbox.control(Method::POST, "/sandbox/reset", None).await;
     assert_eq!(sandbox.calls().await, json!([]));
     assert_eq!(sandbox.customer_body(5).await, before);
-    let transaction: Value = sandbox.asked("/v2/transactions/3").send().await.unwrap().json().await.unwrap();
-    assert_eq!(transaction["id"], 3);
+    assert_eq!(sandbox.body("/v2/transactions/3").await["id"], 3);
+    let forms = sandbox.control(Method::GET, "/sandbox/forms", None).await;
+    assert_eq!(forms, json!({"couponIds": true, "groups": "page"}));
     assert_eq!(sandbox.with_token(answer["data"]["accessToken"].as_str().unwrap()).await.status(), StatusCode::OK);
 }

@@ -1,13 +1,16 @@
 //! Capillary's paths. Sources: the public API reference, v2 and v3.
 
+mod several;
+mod single;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::Bytes;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Query, Request, State};
+use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
-use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -15,26 +18,26 @@ use axum::{Json, Router};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::answers::{as_survivor, only_embedded, v2_error, v3_error, with_status};
+use crate::answers::{v3_error, with_status};
 use crate::audits::audits;
-use crate::entities::{EntityState, StandingName};
 use crate::state::Sandbox;
 
 const TOKEN_PATH: &str = "/v3/oauth/token/generate";
 const TOKEN_HEADER: &str = "x-cap-api-oauth-token";
-const SOURCES: [&str; 12] =
-    ["INSTORE", "WECHAT", "WEB_ENGAGE", "FACEBOOK", "MARTJACK", "TMALL", "TAOBAO", "JD", "ECOMMERCE", "WEBSITE", "LINE", "ALL"];
-
 pub(crate) type Parameters = Query<HashMap<String, String>>;
 
 pub(crate) fn routes() -> Router<Arc<Sandbox>> {
     Router::new()
-        .route("/v2/customers/{id}", get(customer))
-        .route("/v2/transactions/{id}", get(transaction))
+        .route("/v2/customers/{id}", get(single::customer))
+        .route("/v2/transactions/{id}", get(single::transaction))
+        .route("/v2/card", get(single::card))
+        .route("/v2/userGroup2", get(single::group))
+        .route("/v2/coupon", get(several::coupons))
+        .route("/v2/pointsLedger/getLedgerExplodeInfo", get(several::ledger_entries))
         .route("/api_gateway/v2/audits", get(audits))
         .route(TOKEN_PATH, post(generate_token))
         .fallback(unknown_path)
@@ -105,46 +108,6 @@ fn token(ttl_seconds: u64) -> String {
     let [head, middle, signature] = [r#"{"kid":"k1","alg":"RS256"}"#.to_owned(), claims.to_string(), Uuid::new_v4().to_string()]
         .map(|part| URL_SAFE_NO_PAD.encode(part));
     format!("{head}.{middle}.{signature}")
-}
-
-async fn customer(State(sandbox): State<Arc<Sandbox>>, Path(id): Path<String>, Query(parameters): Parameters) -> Response {
-    let Ok(id) = id.parse::<u64>() else {
-        return StatusCode::BAD_REQUEST.into_response();
-    };
-    match parameters.get("source").map(|source| source.to_uppercase()) {
-        None => return with_status(400, v2_error(8016, "Source is missing")),
-        Some(source) if !SOURCES.contains(&source.as_str()) => return with_status(400, v2_error(8012, "Invalid source")),
-        Some(_) => {}
-    }
-    let embed = parameters.get("embed").map(String::as_str).unwrap_or_default();
-    let answers = &sandbox.answers;
-    let mut world = sandbox.world();
-    let EntityState { body, standing } = world.seen_customer(&sandbox, id);
-    let refused_with = standing.http_status.unwrap_or(200);
-    match standing.state {
-        StandingName::Found => Json(only_embedded(body, embed)).into_response(),
-        StandingName::Missing => with_status(refused_with, answers.customer_not_found()),
-        StandingName::Deleted => with_status(refused_with, answers.customer_deleted()),
-        StandingName::Merged => with_status(refused_with, answers.customer_merged(id)),
-        StandingName::Survivor => {
-            let survivor = world.seen_customer(&sandbox, standing.survivor.unwrap_or(id)).body;
-            Json(as_survivor(only_embedded(survivor, embed))).into_response()
-        }
-    }
-}
-
-async fn transaction(State(sandbox): State<Arc<Sandbox>>, Path(id): Path<String>, Query(parameters): Parameters) -> Response {
-    let Ok(id) = id.parse::<u64>() else {
-        return StatusCode::BAD_REQUEST.into_response();
-    };
-    let asked_type = parameters.get("type").map(String::as_str).unwrap_or("REGULAR");
-    let EntityState { body, standing } = sandbox.world().seen_transaction(&sandbox, id, asked_type);
-    let is_of_asked_type = body.get("type").and_then(Value::as_str) == Some(asked_type);
-    if standing.state == StandingName::Found && is_of_asked_type {
-        Json(body).into_response()
-    } else {
-        with_status(standing.http_status.unwrap_or(200), sandbox.answers.transaction_not_found())
-    }
 }
 
 async fn unknown_path(State(sandbox): State<Arc<Sandbox>>, request: Request) -> Response {

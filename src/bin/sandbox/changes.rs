@@ -1,16 +1,19 @@
-//! Changes of customers and transactions, each one together with its audit rows and its event, under one lock: nobody
-//! sees the one without the other.
+//! Changes of entities, each one together with its audit rows and its event, under one lock: nobody sees the one without
+//! the other.
+
+mod telling;
 
 use serde_json::{Value, json};
 
-use crate::answers::{merge, stamp};
-use crate::audits::Row;
+use crate::audit_rows::Row;
 use crate::difference::{self, Difference, Kind};
 use crate::entities::{EntityState, Standing, StandingName};
 use crate::event_data;
 use crate::events::{Event, Occasion};
+use crate::keys::Key;
+use crate::patches::patched;
 use crate::state::{Sandbox, World};
-use crate::webhook::Tells;
+use telling::Step;
 
 /// What a change led to.
 pub(crate) struct Change {
@@ -38,71 +41,42 @@ impl<'a> Telling<'a> {
         }
     }
 
-    fn name(self, usual: &'a str) -> Option<&'a str> {
+    /// `usual` is none where nothing is told of such a change.
+    fn name(self, usual: Option<&'a str>) -> Option<&'a str> {
         match self {
-            Self::AsUsual => Some(usual),
+            Self::AsUsual => usual,
             Self::Nothing => None,
             Self::By(name) => Some(name),
         }
     }
 }
 
-pub(crate) fn patch_customer(sandbox: &Sandbox, id: u64, patch: &Value, telling: Telling) -> Change {
+/// A merge patch (RFC 7396).
+pub(crate) fn patch(sandbox: &Sandbox, key: &Key, patch: &Value, choice: Telling) -> Change {
     sandbox.change(|world| {
-        let before = world.customer(sandbox, id);
-        let body = patched(&before.body, patch);
-        let is_known = world.customers.hear_of(id);
-        let name = telling.name(if is_known { "customerUpdated" } else { "customerAdded" });
-        let is_added = name.map_or(!is_known, |name| name == "customerAdded");
-        let nothing_before = Value::Null;
-        let differences = difference::between(if is_added { &nothing_before } else { &before.body }, &body);
-        world.customers.become_so(id, EntityState { body: body.clone(), standing: before.standing });
-
+        let EntityState { body: before, standing } = world.now(sandbox, key);
+        let after = patched(&before, patch);
+        let is_known = world.entities.hear_of(key);
+        world.entities.become_so(key, EntityState { body: after.clone(), standing });
         let occasion = Occasion::api_call();
-        world.audits.extend(Row::of_differences(world.webhook.org_id, id, &occasion, &differences));
-        let told = if world.webhook.tells == Tells::UpdatedFields { differences.as_slice() } else { &[] };
-        let data = match name {
-            Some("customerUpdated") => event_data::customer_updated(&body, occasion.at, told),
-            _ => event_data::customer(&body, occasion.at),
-        };
-        let event_id = name.and_then(|name| tell(world, name, &id.to_string(), &occasion, &data));
-        Change { entity: body, request_id: occasion.request_id, event_id }
-    })
-}
-
-pub(crate) fn patch_transaction(sandbox: &Sandbox, id: u64, patch: &Value, telling: Telling) -> Change {
-    sandbox.change(|world| {
-        let before = world.transaction(sandbox, id);
-        let body = patched(&before.body, patch);
-        let is_known = world.transactions.hear_of(id);
-        world.transactions.become_so(id, EntityState { body: body.clone(), standing: before.standing });
-
-        let occasion = Occasion::api_call();
-        let name = telling.name(if is_known { "transactionUpdated" } else { first_telling(&body) });
-        let customer = match body.get("customerId").and_then(Value::as_u64) {
-            Some(customer) => world.customer(sandbox, customer).body,
-            None => Value::Null,
-        };
-        let data = match name {
-            Some("transactionUpdated") => event_data::transaction_updated(&body, &customer, occasion.at),
-            _ => event_data::transaction(&body, &customer, occasion.at),
-        };
-        let event_id = name.and_then(|name| tell(world, name, &id.to_string(), &occasion, &data));
-        Change { entity: body, request_id: occasion.request_id, event_id }
+        let step = Step { before: &before, after: &after, is_known, occasion: &occasion, choice };
+        let event_id = telling::tell_patch(sandbox, world, key, &step);
+        Change { entity: after, request_id: occasion.request_id, event_id }
     })
 }
 
 /// The victim is merged away; the survivor gets those of her identifiers of which he has none. Answers the survivor.
 pub(crate) fn merge_customers(sandbox: &Sandbox, victim: u64, survivor: u64, standing: Standing) -> Change {
     sandbox.change(|world| {
-        let (lost, kept) = (world.customer(sandbox, victim), world.customer(sandbox, survivor));
+        let [lost_key, kept_key] = [victim, survivor].map(Key::Customer);
+        let (lost, kept) = (world.now(sandbox, &lost_key), world.now(sandbox, &kept_key));
         let body = with_identifiers_of(&kept.body, &lost.body);
         let taken = taken_identifiers(&kept.body, &body);
-        for id in [victim, survivor] {
-            world.customers.hear_of(id);
+        for key in [&lost_key, &kept_key] {
+            world.entities.hear_of(key);
         }
-        world.customers.become_so(victim, EntityState { body: lost.body.clone(), standing });
-        world.customers.become_so(survivor, EntityState { body: body.clone(), standing: kept.standing });
+        world.entities.become_so(&lost_key, EntityState { body: lost.body.clone(), standing });
+        world.entities.become_so(&kept_key, EntityState { body: body.clone(), standing: kept.standing });
 
         let occasion = Occasion::api_call();
         world.audits.push(Row::of_merge(world.webhook.org_id, survivor, &occasion, [&lost.body, &kept.body], &taken));
@@ -115,9 +89,10 @@ pub(crate) fn merge_customers(sandbox: &Sandbox, victim: u64, survivor: u64, sta
 /// As after a request for deletion of personal data: a job does it, so that there is no request id.
 pub(crate) fn delete_customer(sandbox: &Sandbox, id: u64) -> Change {
     sandbox.change(|world| {
-        let EntityState { body, .. } = world.customer(sandbox, id);
-        world.customers.hear_of(id);
-        world.customers.become_so(id, EntityState { body: body.clone(), standing: Standing::of(StandingName::Deleted) });
+        let key = Key::Customer(id);
+        let EntityState { body, .. } = world.now(sandbox, &key);
+        world.entities.hear_of(&key);
+        world.entities.become_so(&key, EntityState { body: body.clone(), standing: Standing::of(StandingName::Deleted) });
         let occasion = Occasion::without_call();
         world.audits.push(Row::of_deletion(world.webhook.org_id, id, &occasion));
         let data = event_data::customer_deleted(&body, occasion.at);
@@ -135,21 +110,6 @@ fn tell(world: &mut World, name: &str, subject: &str, occasion: &Occasion, data:
     id
 }
 
-fn patched(before: &Value, patch: &Value) -> Value {
-    let mut body = before.clone();
-    merge(&mut body, patch);
-    stamp(&mut body, patch);
-    body
-}
-
-/// Purchases of people outside the loyalty program have an event of their own.
-fn first_telling(transaction: &Value) -> &'static str {
-    match transaction.get("type").and_then(Value::as_str) {
-        Some("NOT_INTERESTED" | "NOT_INTERESTED_RETURN") => "notInterestedBillAdded",
-        _ => "transactionAdded",
-    }
-}
-
 fn with_identifiers_of(survivor: &Value, victim: &Value) -> Value {
     const PLACE: &str = "/profiles/0/identifiersAll";
     let mut body = survivor.clone();
@@ -162,8 +122,7 @@ fn with_identifiers_of(survivor: &Value, victim: &Value) -> Value {
             }
         }
     }
-    stamp(&mut body, &json!({}));
-    body
+    patched(&body, &json!({}))
 }
 
 fn taken_identifiers(before: &Value, after: &Value) -> Vec<Difference> {

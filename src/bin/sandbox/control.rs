@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::faults::Fault;
+use crate::forms::Forms;
 use crate::state::{Call, Sandbox};
 
 type Shared = State<Arc<Sandbox>>;
@@ -25,6 +26,7 @@ pub(crate) fn routes() -> Router<Arc<Sandbox>> {
         .route("/sandbox/faults", get(list_faults).put(set_faults).delete(clear_faults))
         .route("/sandbox/calls", get(list_calls).delete(clear_calls))
         .route("/sandbox/replica", get(show_replica).put(set_replica))
+        .route("/sandbox/forms", get(show_forms).put(set_forms))
         .route("/sandbox/reset", post(reset))
         .merge(entities::routes())
         .merge(sending::routes())
@@ -74,6 +76,15 @@ async fn show_replica(State(sandbox): Shared) -> Json<Replica> {
 
 async fn set_replica(State(sandbox): Shared, Json(replica): Json<Replica>) -> StatusCode {
     sandbox.world().replica_lag = Duration::from_millis(replica.lag_ms);
+    StatusCode::NO_CONTENT
+}
+
+async fn show_forms(State(sandbox): Shared) -> Json<Forms> {
+    Json(sandbox.world().forms)
+}
+
+async fn set_forms(State(sandbox): Shared, Json(forms): Json<Forms>) -> StatusCode {
+    sandbox.world().forms = forms;
     StatusCode::NO_CONTENT
 }
 

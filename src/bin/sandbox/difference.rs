@@ -1,4 +1,5 @@
-//! What differs between two states of a customer, in the terms of Capillary: kinds of fields instead of places in a body.
+//! What differs between two states of a customer or a card, in the terms of Capillary: kinds of fields instead of places
+//! in a body.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +13,7 @@ pub(crate) struct Difference {
     pub(crate) previous: Option<String>,
     /// None where there is no value any more.
     pub(crate) current: Option<String>,
-    /// The source of the profile that holds the field.
+    /// The source of the profile that holds the field; empty for a card.
     pub(crate) source: String,
     pub(crate) account_id: String,
 }
@@ -23,10 +24,21 @@ pub(crate) enum Kind {
     Identifier,
     CustomField,
     ExtendedField,
+    CardStatus,
+    CardCustomField,
+    CardExtendedField,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 4] = [Self::StandardField, Self::Identifier, Self::CustomField, Self::ExtendedField];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::StandardField,
+        Self::Identifier,
+        Self::CustomField,
+        Self::ExtendedField,
+        Self::CardStatus,
+        Self::CardCustomField,
+        Self::CardExtendedField,
+    ];
 
     /// As events (`fieldType`) and the audit API (`referenceType`) call it.
     pub(crate) fn name(self) -> &'static str {
@@ -35,11 +47,14 @@ impl Kind {
             Self::Identifier => "Identifier",
             Self::CustomField => "CustomField",
             Self::ExtendedField => "ExtendedField",
+            Self::CardStatus => "CardStatus",
+            Self::CardCustomField => "CardCustomField",
+            Self::CardExtendedField => "CardExtendedField",
         }
     }
 }
 
-/// Where a fact about a customer belongs.
+/// Where a fact belongs.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     kind: Kind,
@@ -51,9 +66,17 @@ struct Place {
 /// An identifier can have several values; everything else has one.
 type Facts = BTreeMap<Place, BTreeSet<String>>;
 
-/// What differs. The state before a registration is null.
+/// What differs in a customer. The state before a registration is null.
 pub(crate) fn between(before: &Value, after: &Value) -> Vec<Difference> {
-    let (before, after) = (facts(before), facts(after));
+    differences(&facts(before), &facts(after))
+}
+
+/// What differs in a card, of that which is told: the label of its status, and its fields.
+pub(crate) fn between_cards(before: &Value, after: &Value) -> Vec<Difference> {
+    differences(&card_facts(before), &card_facts(after))
+}
+
+fn differences(before: &Facts, after: &Facts) -> Vec<Difference> {
     let places: BTreeSet<&Place> = before.keys().chain(after.keys()).collect();
     places.into_iter().filter_map(|place| difference(place, before.get(place), after.get(place))).collect()
 }
@@ -90,6 +113,19 @@ fn facts(customer: &Value) -> Facts {
     let first = profiles.first().unwrap_or(&Value::Null);
     for (name, value) in members(customer, "extendedFields") {
         note(&mut facts, first, Kind::ExtendedField, name, value);
+    }
+    facts
+}
+
+fn card_facts(card: &Value) -> Facts {
+    let mut facts = Facts::new();
+    let mut note = |kind, field: &str, value: &Value| note(&mut facts, card, kind, field, value);
+    note(Kind::CardStatus, "CardStatus", card.pointer("/statusInfo/label").unwrap_or(&Value::Null));
+    for (name, value) in members(card, "customFields") {
+        note(Kind::CardCustomField, name, value);
+    }
+    for (name, value) in members(card, "extendedFields") {
+        note(Kind::CardExtendedField, name, value);
     }
     facts
 }

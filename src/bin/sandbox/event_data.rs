@@ -1,5 +1,8 @@
 //! The `data` of events. The members are those of captured deliveries (2021 to 2025), without the optional ones.
 
+pub(crate) mod cards;
+pub(crate) mod groups;
+
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};

@@ -10,17 +10,25 @@
 //! state       all that the sandbox knows, in one struct
 //! clock       the time of day
 //! control     /sandbox/…: what tests and the demo turn
-//!  ├ entities    customers and transactions
+//!  ├ entities    customers, transactions, cards, groups, coupons, the ledger
 //!  └ sending     webhook, events, deliveries
 //!
-//! api         Capillary's paths: token, customers, transactions
+//! api         Capillary's paths, the token
+//!  ├ single      one entity: customers, transactions, cards, groups
+//!  └ several     several at once: coupons, the ledger
 //! audits      Capillary's audit API
-//! answers     the documented bodies, filled in
+//! answers     the documented bodies
+//! templates   entities that nobody spoke of
+//! forms       answers whose form is not certain
 //! faults      what goes wrong, and how
 //!
-//! changes     what happens to customers and transactions, with its event and its audit rows
+//! keys        the kinds of entities, and their ids
 //! entities    every state they have had, and which of them a read sees
-//! difference  what differs between two states of a customer
+//! patches     merge patches
+//! changes     what happens to entities, with its event and its audit rows
+//!  └ telling     what a patch is told as, kind by kind
+//! difference  what differs between two states of a customer or a card
+//! audit_rows  what audits say
 //! events      an event in its two forms
 //! event_data  what events say
 //! deliveries  the events to be sent and those that were; what an answer means
@@ -31,6 +39,7 @@
 
 mod answers;
 mod api;
+mod audit_rows;
 mod audits;
 mod backoff;
 mod changes;
@@ -43,9 +52,13 @@ mod entities;
 mod event_data;
 mod events;
 mod faults;
+mod forms;
+mod keys;
+mod patches;
 mod sender;
 mod settings;
 mod state;
+mod templates;
 mod webhook;
 
 use std::error::Error;

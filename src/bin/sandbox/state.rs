@@ -11,11 +11,13 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::answers::Answers;
-use crate::audits::Row;
+use crate::audit_rows::Row;
 use crate::clock::now_ms;
 use crate::deliveries::Deliveries;
 use crate::entities::{Entities, EntityState};
 use crate::faults::Fault;
+use crate::forms::Forms;
+use crate::keys::Key;
 use crate::settings::Settings;
 use crate::webhook::Webhook;
 
@@ -31,8 +33,8 @@ pub(crate) struct Sandbox {
 /// The part that changes.
 #[derive(Default)]
 pub(crate) struct World {
-    pub(crate) customers: Entities,
-    pub(crate) transactions: Entities,
+    pub(crate) entities: Entities,
+    pub(crate) forms: Forms,
     /// How far Capillary's reads are behind the changes.
     pub(crate) replica_lag: Duration,
     /// Oldest first.
@@ -93,8 +95,8 @@ impl Sandbox {
 impl World {
     /// Forgets all but the tokens, which end in their own time as they do at Capillary's. The webhook is that of the start.
     pub(crate) fn reset(&mut self, settings: &Settings) {
-        self.customers = Entities::default();
-        self.transactions = Entities::default();
+        self.entities = Entities::default();
+        self.forms = Forms::default();
         self.replica_lag = Duration::ZERO;
         self.audits.clear();
         self.webhook = settings.webhook.clone();
@@ -103,26 +105,21 @@ impl World {
         self.calls.clear();
     }
 
-    /// How a customer is at present.
-    pub(crate) fn customer(&self, sandbox: &Sandbox, id: u64) -> EntityState {
-        self.customers.now(id).unwrap_or_else(|| EntityState::untouched(sandbox.answers.customer(id)))
+    /// How an entity is at present.
+    pub(crate) fn now(&self, sandbox: &Sandbox, key: &Key) -> EntityState {
+        self.entities.now(key).unwrap_or_else(|| EntityState::untouched(sandbox.answers.templates.of(key)))
     }
 
-    /// How a transaction is at present.
-    pub(crate) fn transaction(&self, sandbox: &Sandbox, id: u64) -> EntityState {
-        self.transactions.now(id).unwrap_or_else(|| EntityState::untouched(sandbox.answers.transaction(id, "REGULAR")))
-    }
-
-    /// What Capillary's API knows of a customer.
-    pub(crate) fn seen_customer(&mut self, sandbox: &Sandbox, id: u64) -> EntityState {
-        let seen = self.customers.seen(id, self.replica_lag);
-        seen.unwrap_or_else(|| EntityState::untouched(sandbox.answers.customer(id)))
+    /// What Capillary's API knows of an entity.
+    pub(crate) fn seen(&mut self, sandbox: &Sandbox, key: &Key) -> EntityState {
+        let seen = self.entities.seen(key, self.replica_lag);
+        seen.unwrap_or_else(|| EntityState::untouched(sandbox.answers.templates.of(key)))
     }
 
     /// What Capillary's API knows of a transaction. One that nobody touched is of whichever type it is asked for under.
     pub(crate) fn seen_transaction(&mut self, sandbox: &Sandbox, id: u64, asked_type: &str) -> EntityState {
-        let seen = self.transactions.seen(id, self.replica_lag);
-        seen.unwrap_or_else(|| EntityState::untouched(sandbox.answers.transaction(id, asked_type)))
+        let seen = self.entities.seen(&Key::Transaction(id), self.replica_lag);
+        seen.unwrap_or_else(|| EntityState::untouched(sandbox.answers.templates.transaction(id, asked_type)))
     }
 
     fn begin_call(&mut self, request: &Request) -> u64 {

@@ -8,7 +8,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
-use crate::answers::merge;
+use crate::patches::merge;
 
 /// Capillary's samples have 5 to 220; more than this tells nothing more about a receiver.
 pub(crate) const MOST_LANES: usize = 20;

@@ -7,7 +7,7 @@ use super::running::{TestSandbox, error_code};
 use super::samples::{self, assert_alike};
 
 impl TestSandbox {
-    async fn audits(&self, query: &str) -> Value {
+    pub(super) async fn audits(&self, query: &str) -> Value {
         let response = self.asked(&format!("/api_gateway/v2/audits?{query}")).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK, "{query}");
         response.json().await.unwrap()
@@ -15,7 +15,7 @@ impl TestSandbox {
 }
 
 /// What the rows of one request say: event type, field, value before, value after.
-fn told(answer: &Value, request_id: &str) -> Vec<[String; 4]> {
+pub(super) fn told(answer: &Value, request_id: &str) -> Vec<[String; 4]> {
     let rows = answer["data"].as_array().unwrap().iter().filter(|row| row["requestId"] == request_id);
     let events = rows.flat_map(|row| row["events"].as_array().unwrap());
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -45,7 +45,7 @@ async fn a_change_is_found_by_its_request_field_by_field() {
         ["Extended Fields", "hobby", "NA", "chess"],
     ];
     assert_eq!(told(&answer, &changed.request_id), expected);
-    assert_alike(&answer, &samples::audits("api_gateway_v2_audits__customer"));
+    assert_alike(&answer, &samples::sample("api_gateway_v2_audits__customer"));
     assert_eq!((&answer["data"][0]["entityId"], &answer["data"][0]["orgId"]), (&json!(5), &json!(100_737)));
 }
 
@@ -116,7 +116,7 @@ async fn a_merge_is_audited_with_both_customers_and_what_the_survivor_took_over(
     assert_eq!(row["events"][0]["additionalFields"], json!({"previousValue": null, "currentValue": "EXT-9"}));
     let mut row = row.clone();
     row["survivorUserDetails"]["externalId"] = json!("");
-    assert_alike(&row, &samples::audits("api_gateway_v2_audits__customer_merge")["data"][0]);
+    assert_alike(&row, &samples::sample("api_gateway_v2_audits__customer_merge")["data"][0]);
     assert!(merged.entity.to_string().contains("EXT-9"));
 }
 

@@ -10,7 +10,7 @@ use super::running::{TestSandbox, error_code};
 use super::samples::{self, assert_alike};
 
 /// A sandbox that sends to a content receiver, in order.
-async fn sandbox_and_receiver(settings: Value) -> (TestSandbox, Receiver) {
+pub(super) async fn sandbox_and_receiver(settings: Value) -> (TestSandbox, Receiver) {
     let (sandbox, receiver) = (TestSandbox::start().await, Receiver::content().await);
     sandbox.webhook(json!({"url": receiver.url(), "maxAllowedConnections": 1})).await;
     sandbox.webhook(settings).await;

@@ -125,10 +125,46 @@ async fn a_stored_transaction_is_not_found_under_another_type() {
 }
 
 #[tokio::test]
-async fn a_transaction_can_be_missing_but_not_merged() {
+async fn a_transaction_can_be_missing() {
     let sandbox = TestSandbox::start().await;
-    sandbox.stand("/sandbox/transactions/3/state", json!({"state": "missing"})).await;
-    assert_eq!(error_code(sandbox.asked("/v2/transactions/3").send().await.unwrap()).await, 620);
-    let merged = sandbox.request(Method::PUT, "/sandbox/transactions/3/state").json(&json!({"state": "merged"}));
-    assert_eq!(merged.send().await.unwrap().status(), StatusCode::BAD_REQUEST);
+    for word in ["missing", "not_found"] {
+        sandbox.stand("/sandbox/transactions/3/state", json!({"state": word})).await;
+        assert_eq!(error_code(sandbox.asked("/v2/transactions/3").send().await.unwrap()).await, 620, "{word}");
+    }
+}
+
+#[tokio::test]
+async fn each_kind_has_states_of_its_own() {
+    let sandbox = TestSandbox::start().await;
+    let state = |state: &str| json!({"state": state});
+    for (entity, nonsense) in [
+        ("customers/3", state("pending")),
+        ("customers/3", state("survivor")),
+        ("customers/3", json!({"state": "missing", "survivor": 4})),
+        ("transactions/3", state("merged")),
+        ("cards/CARD3", state("deleted")),
+        ("groups/3", state("pending")),
+        ("coupons/3", state("merged")),
+        ("coupons/3", json!({"state": "missing", "httpStatus": 404})),
+        ("ledger/3", state("deleted")),
+        ("ledger/3", json!({"state": "missing", "httpStatus": 404})),
+    ] {
+        let status = sandbox.put_status(&format!("/sandbox/{entity}/state"), nonsense.clone()).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{entity} {nonsense}");
+    }
+}
+
+#[tokio::test]
+async fn what_there_is_not_can_neither_be_changed_nor_deleted_nor_merged() {
+    let sandbox = TestSandbox::start().await;
+    for entity in ["tills/3", "customers/three", "ledger/abc", "coupons/3?event=CouponRedeem", "ledger/3?event=pointsIssued"] {
+        assert_eq!(sandbox.put_status(&format!("/sandbox/{entity}"), json!({})).await, StatusCode::BAD_REQUEST, "{entity}");
+    }
+    for entity in ["transactions/3", "cards/CARD3"] {
+        let path = format!("/sandbox/{entity}");
+        let deleted = sandbox.request(Method::DELETE, &path).send().await.unwrap();
+        assert_eq!(deleted.status(), StatusCode::BAD_REQUEST, "{entity}");
+        let merged = sandbox.request(Method::POST, &format!("{path}/merge")).json(&json!({"into": 4})).send().await.unwrap();
+        assert_eq!(merged.status(), StatusCode::BAD_REQUEST, "{entity}");
+    }
 }

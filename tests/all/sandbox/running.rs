@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::{Client, Method, RequestBuilder, Response};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -62,6 +62,16 @@ impl TestSandbox {
         request.header("content-type", "application/json")
     }
 
+    /// What is answered to a question, with whatever status.
+    pub(super) async fn body(&self, path: &str) -> Value {
+        self.asked(path).send().await.unwrap().json().await.unwrap()
+    }
+
+    /// The status of a control path that may refuse.
+    pub(super) async fn put_status(&self, path: &str, body: Value) -> StatusCode {
+        self.request(Method::PUT, path).json(&body).send().await.unwrap().status()
+    }
+
     pub(super) fn customer(&self, id: u64) -> RequestBuilder {
         self.asked(&format!("/v2/customers/{id}?source=INSTORE"))
     }
@@ -95,6 +105,10 @@ impl TestSandbox {
         self.control(Method::PUT, path, Some(standing)).await;
     }
 
+    pub(super) async fn forms(&self, forms: Value) {
+        self.control(Method::PUT, "/sandbox/forms", Some(forms)).await;
+    }
+
     pub(super) async fn faults(&self, faults: Value) {
         self.control(Method::PUT, "/sandbox/faults", Some(faults)).await;
     }
@@ -110,7 +124,7 @@ impl TestSandbox {
         }
     }
 
-    /// Changes an entity: `customers/5`, `customers/5?event=none`, `transactions/3`.
+    /// Changes an entity: `customers/5`, `customers/5?event=none`, `transactions/3`, `cards/CARD7`.
     pub(super) async fn change(&self, entity: &str, patch: Value) -> Changed {
         changed(self.request(Method::PUT, &format!("/sandbox/{entity}")).json(&patch)).await
     }

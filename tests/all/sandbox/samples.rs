@@ -10,9 +10,14 @@ pub(super) fn event(name: &str) -> Value {
     serde_json::from_str(delivery["body"].as_str().unwrap()).unwrap()
 }
 
-/// An answer of the audit API.
-pub(super) fn audits(name: &str) -> Value {
+/// One of those beside this file: an answer of the audit API, or the largest form of an event.
+pub(super) fn sample(name: &str) -> Value {
     read(&format!("tests/all/sandbox/samples/{name}.json"))
+}
+
+/// One of the answers that the sandbox fills in.
+pub(super) fn answer(name: &str) -> Value {
+    read(&format!("src/bin/sandbox/answers/{name}.json"))
 }
 
 fn read(path: &str) -> Value {

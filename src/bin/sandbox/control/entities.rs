@@ -1,4 +1,5 @@
-//! `/sandbox/customers/…` and `/sandbox/transactions/…`: how they are, how they change, how they are found.
+//! `/sandbox/{kind}/{id}`: how customers, transactions, cards, groups, coupons and the ledger are, how they change, how
+//! they are found.
 //!
 //! Only what changes an entity makes an event. How it is found (`/state`), and which of its states (`/stale`), is a
 //! matter of the answers alone.
@@ -16,6 +17,7 @@ use serde_json::Value;
 use super::{Shared, complaint};
 use crate::changes::{self, Change, Telling};
 use crate::entities::{EntityState, Stale, Standing, StandingName};
+use crate::keys::Key;
 use crate::state::Sandbox;
 
 /// As Capillary's APIs call it.
@@ -24,13 +26,14 @@ const EVENT_ID_HEADER: &str = "x-sandbox-event-id";
 
 pub(super) fn routes() -> Router<Arc<Sandbox>> {
     Router::new()
-        .route("/sandbox/customers/{id}", get(show_customer).put(patch_customer).delete(delete_customer))
-        .route("/sandbox/customers/{id}/merge", post(merge_customer))
-        .route("/sandbox/customers/{id}/state", put(stand_customer))
-        .route("/sandbox/customers/{id}/stale", put(stale_customer))
-        .route("/sandbox/transactions/{id}", get(show_transaction).put(patch_transaction))
-        .route("/sandbox/transactions/{id}/state", put(stand_transaction))
-        .route("/sandbox/transactions/{id}/stale", put(stale_transaction))
+        .route("/sandbox/{kind}/{id}", get(show).put(patch).delete(delete))
+        .route("/sandbox/{kind}/{id}/merge", post(merge))
+        .route("/sandbox/{kind}/{id}/state", put(stand))
+        .route("/sandbox/{kind}/{id}/stale", put(set_stale))
+}
+
+async fn show(State(sandbox): Shared, Path(key): Path<Key>) -> Json<Value> {
+    Json(sandbox.world().now(&sandbox, &key).body)
 }
 
 /// How a change is to be told.
@@ -41,30 +44,22 @@ struct Choice {
     event: Option<String>,
 }
 
-impl Choice {
-    fn telling(&self) -> Telling<'_> {
-        Telling::chosen(self.event.as_deref())
-    }
-}
-
-async fn show_customer(State(sandbox): Shared, Path(id): Path<u64>) -> Json<Value> {
-    Json(sandbox.world().customer(&sandbox, id).body)
-}
-
-async fn patch_customer(
-    State(sandbox): Shared,
-    Path(id): Path<u64>,
-    Query(choice): Query<Choice>,
-    Json(patch): Json<Value>,
-) -> Response {
+async fn patch(State(sandbox): Shared, Path(key): Path<Key>, Query(choice): Query<Choice>, Json(patch): Json<Value>) -> Response {
     if !patch.is_object() {
         return complaint("a patch is a JSON object");
     }
-    told(changes::patch_customer(&sandbox, id, &patch, choice.telling()))
+    let telling = Telling::chosen(choice.event.as_deref());
+    if matches!(telling, Telling::By(_)) && !key.is_told() {
+        return complaint("no event tells how a coupon or an entry of the ledger is");
+    }
+    told(changes::patch(&sandbox, &key, &patch, telling))
 }
 
-async fn delete_customer(State(sandbox): Shared, Path(id): Path<u64>) -> Response {
-    told(changes::delete_customer(&sandbox, id))
+async fn delete(State(sandbox): Shared, Path(key): Path<Key>) -> Response {
+    match key {
+        Key::Customer(id) => told(changes::delete_customer(&sandbox, id)),
+        _ => complaint("only customers are deleted"),
+    }
 }
 
 /// Into whom a customer is merged, and whether the survivor is answered instead of her (`survivor`) or nobody (`merged`).
@@ -75,7 +70,10 @@ struct Merge {
     state: Option<StandingName>,
 }
 
-async fn merge_customer(State(sandbox): Shared, Path(victim): Path<u64>, Json(merge): Json<Merge>) -> Response {
+async fn merge(State(sandbox): Shared, Path(key): Path<Key>, Json(merge): Json<Merge>) -> Response {
+    let Key::Customer(victim) = key else {
+        return complaint("only customers are merged");
+    };
     if merge.into == victim {
         return complaint("nobody is merged into herself");
     }
@@ -87,49 +85,18 @@ async fn merge_customer(State(sandbox): Shared, Path(victim): Path<u64>, Json(me
     told(changes::merge_customers(&sandbox, victim, merge.into, standing))
 }
 
-async fn stand_customer(State(sandbox): Shared, Path(id): Path<u64>, Json(standing): Json<Standing>) -> Response {
-    if (standing.state == StandingName::Survivor) != standing.survivor.is_some() {
-        return complaint("a survivor is named if and only if the state is survivor");
+async fn stand(State(sandbox): Shared, Path(key): Path<Key>, Json(standing): Json<Standing>) -> Response {
+    if let Some(text) = standing.complaint(&key) {
+        return complaint(text);
     }
     let mut world = sandbox.world();
-    let body = world.customer(&sandbox, id).body;
-    world.customers.become_so(id, EntityState { body, standing });
+    let body = world.now(&sandbox, &key).body;
+    world.entities.become_so(&key, EntityState { body, standing });
     StatusCode::NO_CONTENT.into_response()
 }
 
-async fn stale_customer(State(sandbox): Shared, Path(id): Path<u64>, Json(stale): Json<Stale>) -> StatusCode {
-    sandbox.world().customers.set_stale(id, stale);
-    StatusCode::NO_CONTENT
-}
-
-async fn show_transaction(State(sandbox): Shared, Path(id): Path<u64>) -> Json<Value> {
-    Json(sandbox.world().transaction(&sandbox, id).body)
-}
-
-async fn patch_transaction(
-    State(sandbox): Shared,
-    Path(id): Path<u64>,
-    Query(choice): Query<Choice>,
-    Json(patch): Json<Value>,
-) -> Response {
-    if !patch.is_object() {
-        return complaint("a patch is a JSON object");
-    }
-    told(changes::patch_transaction(&sandbox, id, &patch, choice.telling()))
-}
-
-async fn stand_transaction(State(sandbox): Shared, Path(id): Path<u64>, Json(standing): Json<Standing>) -> Response {
-    if !matches!(standing.state, StandingName::Found | StandingName::Missing) {
-        return complaint("a transaction is found or missing");
-    }
-    let mut world = sandbox.world();
-    let body = world.transaction(&sandbox, id).body;
-    world.transactions.become_so(id, EntityState { body, standing });
-    StatusCode::NO_CONTENT.into_response()
-}
-
-async fn stale_transaction(State(sandbox): Shared, Path(id): Path<u64>, Json(stale): Json<Stale>) -> StatusCode {
-    sandbox.world().transactions.set_stale(id, stale);
+async fn set_stale(State(sandbox): Shared, Path(key): Path<Key>, Json(stale): Json<Stale>) -> StatusCode {
+    sandbox.world().entities.set_stale(&key, stale);
     StatusCode::NO_CONTENT
 }
 
