@@ -8,9 +8,10 @@
 //! ```text
 //! enrich     a batch: opened, worked out in groups, published as events become ready, the rest put back
 //!  ├ incoming   a message and what is found in it
+//!  ├ cards      those known by their numbers only, and whom they lead to
 //!  ├ groups     which events share entities
 //!  ├ work       a group: fetch, judge, commit
-//!  ├ calls      the way to Capillary; turnstile: how many at once
+//!  ├ calls      the way to Capillary, each entity once; turnstile: how many at once
 //!  ├ assemble   answers beside what is remembered: what to publish and remember
 //!  ├ publish    to the bus, and the mark
 //!  └ settle     how the work on a message ended, and what follows
@@ -18,6 +19,7 @@
 
 mod assemble;
 mod calls;
+mod cards;
 mod groups;
 mod incoming;
 mod publish;
@@ -45,15 +47,15 @@ use crate::{
     logging::milliseconds,
     message::{DeadLetter, Encoded, Encoding, Reason, decode},
     metrics::{Metric, Metrics},
-    ports::{Bus, Clock, DeadLetterQueue, Entities, Ledger, Redelivery},
+    ports::{Bus, Clock, DeadLetterQueue, Ledger, Parts, Redelivery},
     snapshot::{Key, Rules},
 };
 use assemble::Snapshots;
-use calls::Calls;
+use calls::{Calls, FirstSights};
 use incoming::{Handle, Opened, Opening, leaders};
 use publish::Ready;
 use settle::{Ending, Fate};
-use work::Job;
+use work::{Job, Shared, remembered};
 
 /// How long an event that is ready waits for others to be published with it.
 const GATHER: Duration = Duration::from_millis(200);
@@ -76,19 +78,19 @@ pub struct Limits {
 }
 
 /// The enricher's use case with what it needs of the world.
-pub struct Enricher<L, B, D, R, E, K> {
+pub struct Enricher<P: Parts> {
     /// The ledger.
-    pub ledger: L,
+    pub ledger: P::Ledger,
     /// The bus.
-    pub bus: B,
+    pub bus: P::Bus,
     /// The dead-letter queue.
-    pub dead_letters: D,
+    pub dead_letters: P::DeadLetters,
     /// The events queue, to put messages back.
-    pub redelivery: R,
+    pub redelivery: P::Redelivery,
     /// Capillary.
-    pub entities: E,
+    pub entities: P::Entities,
     /// The time.
-    pub clock: K,
+    pub clock: P::Clock,
     /// Numbers to go by.
     pub limits: Limits,
     /// What a judgement of states goes by.
@@ -114,15 +116,7 @@ impl From<Result<Ready, Ending>> for Prepared {
     }
 }
 
-impl<L, B, D, R, E, K> Enricher<L, B, D, R, E, K>
-where
-    L: Ledger,
-    B: Bus,
-    D: DeadLetterQueue,
-    R: Redelivery,
-    E: Entities,
-    K: Clock,
-{
+impl<P: Parts> Enricher<P> {
     /// Works a batch off within `time_left`; returns the ids of the messages that must come again.
     pub async fn enrich(&self, batch: Vec<Incoming>, time_left: Duration) -> Vec<String> {
         let prepare_until = tokio::time::Instant::now() + time_left.saturating_sub(KEPT_FOR_PUBLISHING).max(time_left / 2);
@@ -223,14 +217,22 @@ where
             Err(error) => return led.into_iter().map(|position| (position, error.clone().into())).collect(),
         };
         let rows: HashMap<_, _> = known.rows.into_iter().collect();
-        let mut snapshots: Snapshots = entities.into_iter().map(|key| (key, None)).collect();
-        snapshots.extend(known.snapshots.into_iter().map(|(key, snapshot)| (key, Some(snapshot))));
+        let mut snapshots: Snapshots = remembered(entities, known.snapshots);
 
         // Of some events the ledger says all that is to be known; they wait for no call.
-        let (open, settled) = self.open_jobs(jobs, &rows, prepare_until).await;
+        let (open, mut settled) = self.open_jobs(jobs, &rows, prepare_until).await;
         let calls = Calls::new(&self.entities, &self.clock, &self.turnstile);
-        let groups = groups::by_entity(open);
-        let groups = groups.into_iter().map(|group| self.work_out(group, &snapshots, &calls, prepare_until).boxed_local());
+        let cards = self.find_cards(open, &snapshots, &calls, prepare_until).await;
+        settled.extend(cards.ended.into_iter().map(|(position, ending)| (position, Prepared::Ended(ending))));
+        snapshots.extend(cards.snapshots);
+        let mut first_sights = FirstSights::new(&calls, cards.jobs.iter().flat_map(Job::asks));
+        let read_late = cards.sighted.keys().cloned().collect();
+        for (key, sighting) in cards.sighted {
+            first_sights.add(key, Ok(sighting));
+        }
+        let shared = Shared { snapshots, read_late, first_sights, calls: &calls, until: prepare_until };
+        let groups = groups::by_entity(cards.jobs);
+        let groups = groups.into_iter().map(|group| self.work_out(group, &shared).boxed_local());
         let preparing = groups.chain([async { settled }.boxed_local()]).collect();
         self.publish_as_ready(preparing, opened).await
     }
@@ -247,7 +249,7 @@ where
         let mut endings = BTreeMap::new();
         loop {
             let gathered = gather_until.is_some_and(|until| tokio::time::Instant::now() >= until);
-            if !ready.is_empty() && (preparing.is_empty() || ready.len() >= B::MAX_ENTRIES || gathered) {
+            if !ready.is_empty() && (preparing.is_empty() || ready.len() >= P::Bus::MAX_ENTRIES || gathered) {
                 publishing.push(self.publish(std::mem::take(&mut ready), opened).boxed_local());
                 gather_until = None;
             }

@@ -1,6 +1,6 @@
 //! The entities behind an event, and what a call for one may come to.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use serde_json::value::RawValue;
 
@@ -11,6 +11,14 @@ pub enum Kind {
     Customer,
     /// A bill or a return.
     Transaction,
+    /// A loyalty card, which leads to its customer.
+    Card,
+    /// A group of customers who share points.
+    Group,
+    /// A coupon.
+    Coupon,
+    /// What an event did to points, as the ledger has it. It never changes.
+    PointsLedger,
 }
 
 impl Kind {
@@ -19,6 +27,25 @@ impl Kind {
         match self {
             Self::Customer => "customer",
             Self::Transaction => "transaction",
+            Self::Card => "card",
+            Self::Group => "group",
+            Self::Coupon => "coupon",
+            Self::PointsLedger => "pointsLedger",
+        }
+    }
+
+    /// Whether it has states, of which the last one is remembered.
+    pub const fn has_states(self) -> bool {
+        !matches!(self, Self::PointsLedger)
+    }
+
+    /// The most that one call can be asked for. Ten is the ledger's documented limit (facts 4.8), within one owner's points; for coupons
+    /// none is documented, and twenty is what one event brings.
+    pub const fn per_call(self) -> usize {
+        match self {
+            Self::Coupon => 20,
+            Self::PointsLedger => 10,
+            Self::Customer | Self::Transaction | Self::Card | Self::Group => 1,
         }
     }
 }
@@ -49,20 +76,62 @@ impl TransactionType {
 }
 
 /// An entity to fetch.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntityRef {
     /// What it is.
     pub kind: Kind,
-    /// Its id, in digits.
+    /// Its id in digits. Only of a card that nobody has asked for yet it is the number.
     pub id: String,
-    /// For a transaction: the types to try, likeliest first. Empty otherwise.
-    pub types: &'static [TransactionType],
+    /// What a call for it needs besides.
+    pub by: By,
+}
+
+/// What a call for an entity needs beside its id.
+#[derive(Clone, PartialEq, Eq)]
+pub enum By {
+    /// Nothing.
+    Id,
+    /// Of a transaction: the types to try, likeliest first.
+    Types(Vec<TransactionType>),
+    /// Of a card: its number, by which alone it is found.
+    Number(String),
+    /// Of a card that nobody has asked for yet: the same, but it also stands for the id.
+    NumberOnly(String),
+    /// Of a coupon: its code, since answers need not bear the id.
+    Code(Option<String>),
+    /// Of an entry in the points ledger: the customer or group whose points they are.
+    Owner(Kind, String),
+}
+
+/// Without numbers and codes: they are somebody's, and worth something.
+impl fmt::Debug for By {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id => formatter.write_str("Id"),
+            Self::Types(types) => write!(formatter, "Types({types:?})"),
+            Self::Number(_) | Self::NumberOnly(_) => formatter.write_str("Number"),
+            Self::Code(_) => formatter.write_str("Code"),
+            Self::Owner(kind, id) => write!(formatter, "Owner({}/{id})", kind.as_str()),
+        }
+    }
 }
 
 impl EntityRef {
     /// `customer/728942858`.
     pub fn subject(&self) -> String {
         format!("{}/{}", self.kind.as_str(), self.id)
+    }
+
+    /// Whether its id is known: not of a card of which there is only the number.
+    pub fn is_identified(&self) -> bool {
+        !matches!(self.by, By::NumberOnly(_))
+    }
+
+    /// Takes up what another event knows of the same entity: types that this one would not try.
+    pub fn learn(&mut self, other: Self) {
+        if let (By::Types(types), By::Types(others)) = (&mut self.by, other.by) {
+            types.extend(others.into_iter().filter(|other| !types.contains(other)).collect::<Vec<_>>());
+        }
     }
 }
 
@@ -71,8 +140,9 @@ impl EntityRef {
 pub struct Fetched {
     /// What there is, in the words of the output.
     pub status: Status,
-    /// The id in the answer, where it is another than the one asked for: the survivor of a merge.
-    pub survivor_id: Option<String>,
+    /// The id in the answer, where it is another than the one asked for: that of the customer into whom the one asked for was merged,
+    /// or that of a card asked for by its number.
+    pub answered_id: Option<String>,
     /// The entity as answered, where it was found.
     pub body: Option<Arc<RawValue>>,
     /// When the answer came, in milliseconds since 1970.
@@ -122,10 +192,14 @@ pub struct FetchFailure {
 }
 
 /// How far a failure reaches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
-    /// This entity is busy or not ready; others may be.
+    /// This entity is in trouble; others need not be.
     Entity,
-    /// The API as a whole is in trouble: no use to ask it for others.
+    /// Capillary has not got this entity together yet, and may never.
+    NotReady,
+    /// The credentials of this org: no use to ask for others of its entities.
+    Org,
+    /// The API as a whole: no use to ask it for anything.
     Api,
 }

@@ -99,10 +99,21 @@ impl<'a> Event<'a> {
         Some(value)
     }
 
-    /// An id at a path, as the digits that an API path takes: from an integer, an integral float, or a string of digits. Zero and
-    /// less are placeholders.
-    pub fn id_at(&self, path: &[&str]) -> Option<String> {
-        self.at(path).and_then(integer).filter(|id| *id > 0).map(|id| id.to_string())
+    /// The values at a path of member names, separated by `/`, where `*` is each element of an array (facts 1.7: some events name many).
+    pub fn values_at(&self, path: &str) -> Vec<&'a RawValue> {
+        let mut parts = path.split('/').peekable();
+        if parts.peek() == Some(&"data") && !self.members.contains_key("data") {
+            // The event is its own data.
+            parts.next();
+        }
+        let mut values: Vec<&RawValue> = parts.next().and_then(|first| self.members.get(first).copied()).into_iter().collect();
+        for part in parts {
+            values = match part {
+                "*" => values.into_iter().flat_map(elements).collect(),
+                name => values.into_iter().filter_map(|value| member(value, name)).collect(),
+            };
+        }
+        values
     }
 
     /// A text at a path.
@@ -152,8 +163,30 @@ fn org_prefix(name: &str) -> Option<&str> {
     (!org.is_empty() && org.bytes().all(|byte| byte.is_ascii_digit())).then_some(org)
 }
 
-fn text(value: &RawValue) -> Option<String> {
+/// The member of an object.
+pub(crate) fn member<'a>(object: &'a RawValue, name: &str) -> Option<&'a RawValue> {
+    shape::members(object.get())?.get(name).copied()
+}
+
+/// The elements of an array; none of anything else.
+pub(crate) fn elements(array: &RawValue) -> Vec<&RawValue> {
+    serde_json::from_str(array.get()).unwrap_or_default()
+}
+
+/// A text.
+pub(crate) fn text(value: &RawValue) -> Option<String> {
     serde_json::from_str(value.get()).ok()
+}
+
+/// A text or a number as text, without white space around it; not an empty one.
+pub(crate) fn word(value: &RawValue) -> Option<String> {
+    let word = number_text(value).map(str::to_owned).or_else(|| text(value))?;
+    Some(word.trim().to_owned()).filter(|word| !word.is_empty())
+}
+
+/// An id as the digits that an API takes: from an integer, an integral float, or a string of digits. Zero and less are placeholders.
+pub(crate) fn id(value: &RawValue) -> Option<String> {
+    integer(value).filter(|id| *id > 0).map(|id| id.to_string())
 }
 
 fn number_text(value: &RawValue) -> Option<&str> {
@@ -248,12 +281,16 @@ mod tests {
 
     #[test]
     fn ids_are_found_where_they_stand_also_without_data() {
-        let event = parse("{\"eventName\":\"x\",\"data\":{\"customerIdentifiers\":{\"customerId\":637609565.0}}}");
-        assert_eq!(event.id_at(&["data", "customerIdentifiers", "customerId"]).as_deref(), Some("637609565"));
-        let hoisted = parse("{\"eventName\":\"x\",\"customerIdentifiers\":{\"customerId\":\"7\"}}");
-        assert_eq!(hoisted.id_at(&["data", "customerIdentifiers", "customerId"]).as_deref(), Some("7"));
-        assert_eq!(hoisted.id_at(&["data", "customerIdentifiers", "other"]), None);
-        assert_eq!(parse("{\"data\":{\"transactionId\":-1}}").id_at(&["data", "transactionId"]), None);
-        assert_eq!(parse("{\"data\":[1]}").id_at(&["data", "transactionId"]), None);
+        let ids = |body: &str, path: &str| parse(body).values_at(path).into_iter().filter_map(id).collect::<Vec<_>>();
+        const CUSTOMER: &str = "data/customerIdentifiers/customerId";
+        assert_eq!(ids("{\"data\":{\"customerIdentifiers\":{\"customerId\":637609565.0}}}", CUSTOMER), ["637609565"]);
+        let hoisted =
+            "{\"customerIdentifiers\":{\"customerId\":\" 7 \"},\"coupons\":[{\"id\":1},{},{\"id\":\"x\"},7,{\"id\":1.2E1}]}";
+        assert_eq!(ids(hoisted, CUSTOMER), ["7"]);
+        assert_eq!(ids(hoisted, "data/coupons/*/id"), ["1", "12"]);
+        assert!(ids(hoisted, "data/customerIdentifiers/other").is_empty());
+        assert!(ids("{\"data\":{\"transactionId\":-1}}", "data/transactionId").is_empty());
+        assert!(ids("{\"data\":[1]}", "data/transactionId").is_empty());
+        assert_eq!(ids("{\"eventLogId\":5,\"data\":{\"eventLogId\":6}}", "eventLogId"), ["5"]);
     }
 }

@@ -135,6 +135,14 @@ pub trait Ledger: Send + Sync {
         expires_at_s: i64,
     ) -> impl Future<Output = Result<Written, PortError>> + Send;
 
+    /// The event is not to be published at all (P2, with the reason `ignored`): as with one that is published, nothing follows.
+    fn ignored(
+        &self,
+        identity: &Identity,
+        now_s: i64,
+        expires_at_s: i64,
+    ) -> impl Future<Output = Result<Written, PortError>> + Send;
+
     /// The event is in the dead-letter queue (D2); what is stored stays stored.
     fn failed(
         &self,
@@ -175,8 +183,13 @@ pub trait Redelivery: Send + Sync {
 
 /// Capillary's APIs.
 pub trait Entities: Send + Sync {
-    /// The present state of an entity of an org.
-    fn fetch(&self, org_id: Option<i64>, entity: &EntityRef) -> impl Future<Output = Result<Fetched, FetchFailure>> + Send;
+    /// The present states of entities of an org and of one kind, no more than one call brings ([`crate::entity::Kind::per_call`]): an answer
+    /// each, in their order.
+    fn fetch(
+        &self,
+        org_id: Option<i64>,
+        entities: &[EntityRef],
+    ) -> impl Future<Output = Vec<Result<Fetched, FetchFailure>>> + Send;
 
     /// What the audit log tells of the API call that changed an entity at about this time (milliseconds since 1970). Nothing where
     /// there is no audit log for it, or the credentials don't reach it.
@@ -187,4 +200,20 @@ pub trait Entities: Send + Sync {
         request_id: &str,
         at_ms: i64,
     ) -> impl Future<Output = Result<Vec<Told>, FetchFailure>> + Send;
+}
+
+/// All that an enricher needs, by type.
+pub trait Parts {
+    /// The ledger.
+    type Ledger: Ledger;
+    /// The bus.
+    type Bus: Bus;
+    /// The dead-letter queue.
+    type DeadLetters: DeadLetterQueue;
+    /// The events queue, to put messages back.
+    type Redelivery: Redelivery;
+    /// Capillary.
+    type Entities: Entities;
+    /// The time.
+    type Clock: Clock;
 }

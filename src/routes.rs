@@ -1,122 +1,142 @@
 //! Which entities stand behind which event, and where their ids are. One table.
 
+mod table;
+
+use serde_json::value::RawValue;
+
 use crate::{
-    entity::{EntityRef, Kind, TransactionType},
-    event::Event,
+    entity::{By, EntityRef, Kind, TransactionType},
+    event::{self, Event},
 };
 
-/// Where to find an id: member names from the event downwards.
-type Path = &'static [&'static str];
+/// Where to find something: member names from the event downwards, separated by `/`; `*` is each element of an array.
+type Path = &'static str;
 
-const CUSTOMER: Path = &["data", "customerIdentifiers", "customerId"];
-/// Of a request to delete somebody's data (facts 1.7).
-const REQUESTING_CUSTOMER: Path = &["customerId"];
-const SURVIVOR: Path = &["data", "survivorCustomerIdentifiers", "customerId"];
-const VICTIM: Path = &["data", "victimCustomerIdentifiers", "customerId"];
-const TRANSACTION: Path = &["data", "transactionId"];
-const BILL_TYPE: Path = &["data", "billType"];
+/// Which types a transaction may have, by the event's `data.billType`: likeliest first. The second part is for any other word.
+type Bills = (&'static [(&'static str, &'static [TransactionType])], &'static [TransactionType]);
 
-/// Where an entity's id stands.
+/// Where the entities of an event stand.
 #[derive(Debug, Clone, Copy)]
 enum Lookup {
-    /// The customer at a path.
+    /// Customers by their ids.
     Customer(Path),
-    /// The transaction at a path, of the type that the event's `billType` tells.
-    Transaction(Path),
+    /// The customer of an object `{entityType: "USER", entityId}`.
+    User(Path),
+    /// Of an object `{identifierName: "id", identifierValue}` the customer.
+    IdentifiedCustomer(Path),
+    /// A group by its id.
+    Group(Path),
+    /// The group of an object `{entityType: "USERGROUP2", entityId}`.
+    UserGroup(Path),
+    /// Transactions by their ids, with the types to try.
+    Transaction(Path, Bills),
+    /// A card by its number, and through it its customer.
+    Card(Path),
+    /// Coupons: objects with `id` and `code`.
+    Coupon(Path),
+    /// Entries of the points ledger by `eventLogId`: of the points of the first customer before it, or else of the first group.
+    PointsLedger(Path),
+    /// The first of these that leads to anything.
+    FirstOf(&'static [Lookup]),
 }
 
-/// Event name in lower case, and what to fetch for it: first what the event is about.
-const ROUTES: [(&str, &[Lookup]); 4] = [
-    ("loyaltycustomermerge", &[Lookup::Customer(SURVIVOR), Lookup::Customer(VICTIM)]),
-    ("requestupdated", &[Lookup::Customer(CUSTOMER), Lookup::Customer(REQUESTING_CUSTOMER)]),
-    ("transactionadded", &[Lookup::Transaction(TRANSACTION), Lookup::Customer(CUSTOMER)]),
-    ("transactionupdated", &[Lookup::Transaction(TRANSACTION), Lookup::Customer(CUSTOMER)]),
-];
+/// What stands behind an event.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Behind {
+    /// The entities that it names, each once, first what it is about.
+    pub entities: Vec<EntityRef>,
+    /// A card that it names: with the number for an id, since events don't tell the id. It goes before the entities, and leads to one more.
+    pub card: Option<EntityRef>,
+}
 
-/// Every other event brings the customer that it names, if it names one.
-const ELSE: &[Lookup] = &[Lookup::Customer(CUSTOMER)];
-
-/// The entities behind an event, each once, first what it is about; none for an event that names none.
-pub fn entities(event: &Event<'_>) -> Vec<EntityRef> {
+/// What stands behind an event; nothing for one whose name is not in the table, or that names nothing.
+pub fn behind(event: &Event<'_>) -> Behind {
     let name = event.name().unwrap_or_default().to_lowercase();
-    let lookups = ROUTES.iter().find(|(known, _)| *known == name).map_or(ELSE, |(_, lookups)| *lookups);
-    let mut found: Vec<EntityRef> = Vec::new();
-    for entity in lookups.iter().filter_map(|lookup| lookup.find(event)) {
-        if !found.contains(&entity) {
-            found.push(entity);
+    let mut behind = Behind::default();
+    for lookup in table::ROUTES.iter().find(|(names, _)| names.contains(&name.as_str())).map_or(&[][..], |(_, lookups)| lookups) {
+        for mut entity in lookup.find(event) {
+            if entity.kind == Kind::PointsLedger {
+                let first = |kind| behind.entities.iter().find(|known| known.kind == kind);
+                let owner = first(Kind::Customer).or_else(|| first(Kind::Group));
+                entity.by = owner.map_or(By::Id, |owner| By::Owner(owner.kind, owner.id.clone()));
+            }
+            if entity.kind == Kind::Card {
+                behind.card = Some(entity);
+            } else if !behind.entities.iter().any(|known| known.kind == entity.kind && known.id == entity.id) {
+                behind.entities.push(entity);
+            }
         }
     }
-    found
+    behind
+}
+
+/// The entity that another one leads to: a card to its customer.
+pub fn leads_to(kind: Kind, body: &RawValue) -> Option<EntityRef> {
+    match kind {
+        Kind::Card => Some(customer(event::id(event::member(body, "customerId")?)?)),
+        _ => None,
+    }
+}
+
+fn customer(id: String) -> EntityRef {
+    EntityRef { kind: Kind::Customer, id, by: By::Id }
 }
 
 impl Lookup {
-    fn find(self, event: &Event<'_>) -> Option<EntityRef> {
+    fn find(self, event: &Event<'_>) -> Vec<EntityRef> {
+        let ids = |path| event.values_at(path).into_iter().filter_map(event::id);
+        let is = |object: &RawValue, member: &str, words: &[&str]| {
+            event::member(object, member)
+                .and_then(event::text)
+                .is_some_and(|found| words.iter().any(|word| found.eq_ignore_ascii_case(word)))
+        };
+        let id_in = |object, member| event::member(object, member).and_then(event::id);
         match self {
-            Self::Customer(path) => Some(EntityRef { kind: Kind::Customer, id: event.id_at(path)?, types: &[] }),
-            Self::Transaction(path) => {
-                Some(EntityRef { kind: Kind::Transaction, id: event.id_at(path)?, types: transaction_types(event) })
+            Self::Customer(path) => ids(path).map(customer).collect(),
+            Self::User(path) => {
+                let users = event.values_at(path).into_iter().filter(|object| is(object, "entityType", &["USER"]));
+                users.filter_map(|object| id_in(object, "entityId")).map(customer).collect()
+            }
+            Self::IdentifiedCustomer(path) => {
+                let by_id = event
+                    .values_at(path)
+                    .into_iter()
+                    .filter(|object| is(object, "identifierName", &["id", "customerId", "userId"]));
+                by_id.filter_map(|object| id_in(object, "identifierValue")).map(customer).collect()
+            }
+            Self::Group(path) => ids(path).map(|id| EntityRef { kind: Kind::Group, id, by: By::Id }).collect(),
+            Self::UserGroup(path) => {
+                let groups = event.values_at(path).into_iter().filter(|object| is(object, "entityType", &["USERGROUP2"]));
+                let ids = groups.filter_map(|object| id_in(object, "entityId"));
+                ids.map(|id| EntityRef { kind: Kind::Group, id, by: By::Id }).collect()
+            }
+            Self::Transaction(path, bills) => {
+                let by = By::Types(types(event, bills).to_vec());
+                ids(path).map(|id| EntityRef { kind: Kind::Transaction, id, by: by.clone() }).collect()
+            }
+            Self::Card(path) => {
+                let numbers = event.values_at(path).into_iter().filter_map(event::word);
+                numbers.map(|number| EntityRef { kind: Kind::Card, id: number.clone(), by: By::NumberOnly(number) }).collect()
+            }
+            Self::Coupon(path) => {
+                let coupon = |object| {
+                    let by = By::Code(event::member(object, "code").and_then(event::word));
+                    Some(EntityRef { kind: Kind::Coupon, id: id_in(object, "id")?, by })
+                };
+                event.values_at(path).into_iter().filter_map(coupon).collect()
+            }
+            Self::PointsLedger(path) => ids(path).map(|id| EntityRef { kind: Kind::PointsLedger, id, by: By::Id }).collect(),
+            Self::FirstOf(lookups) => {
+                lookups.iter().map(|lookup| lookup.find(event)).find(|found| !found.is_empty()).unwrap_or_default()
             }
         }
     }
 }
 
-/// A mixed bill is a sale and a return in one; under which type it is found is not documented, so both are tried.
-fn transaction_types(event: &Event<'_>) -> &'static [TransactionType] {
-    match event.text_at(BILL_TYPE).unwrap_or_default().to_uppercase().as_str() {
-        "RETURN" => &[TransactionType::Return],
-        "MIXED" => &[TransactionType::Regular, TransactionType::Return],
-        "NOT_INTERESTED" => &[TransactionType::NotInterested],
-        "NOT_INTERESTED_RETURN" => &[TransactionType::NotInterestedReturn],
-        _ => &[TransactionType::Regular],
-    }
+fn types(event: &Event<'_>, (bills, others): Bills) -> &'static [TransactionType] {
+    let bill_type = event.text_at(&["data", "billType"]).unwrap_or_default();
+    bills.iter().find(|(word, _)| bill_type.trim().eq_ignore_ascii_case(word)).map_or(others, |(_, types)| types)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn subjects(body: &str) -> Vec<String> {
-        entities(&Event::parse(body.as_bytes()).unwrap()).iter().map(EntityRef::subject).collect()
-    }
-
-    #[test]
-    fn a_transaction_event_brings_the_transaction_and_then_its_customer() {
-        for name in ["transactionAdded", "TransactionUpdated"] {
-            let body =
-                format!(r#"{{"eventName":"{name}","data":{{"transactionId":7,"customerIdentifiers":{{"customerId":9}}}}}}"#);
-            assert_eq!(subjects(&body), ["transaction/7", "customer/9"]);
-        }
-        assert_eq!(
-            subjects(r#"{"eventName":"transactionAdded","data":{"transactionId":7,"customerIdentifiers":{}}}"#),
-            ["transaction/7"]
-        );
-    }
-
-    #[test]
-    fn a_merge_brings_both_customers_and_a_request_the_one_that_it_is_about() {
-        let merge = r#"{"eventName":"loyaltyCustomerMerge","data":{"survivorCustomerIdentifiers":{"customerId":1},"victimCustomerIdentifiers":{"customerId":2}}}"#;
-        assert_eq!(subjects(merge), ["customer/1", "customer/2"]);
-        assert_eq!(subjects(r#"{"eventName":"requestUpdated","customerId":7,"data":{"requestId":"x"}}"#), ["customer/7"]);
-    }
-
-    #[test]
-    fn other_events_bring_the_customer_that_they_name() {
-        assert_eq!(subjects(r#"{"eventName":"pointsIssued","data":{"customerIdentifiers":{"customerId":"9"}}}"#), ["customer/9"]);
-        assert_eq!(subjects(r#"{"eventName":"neverHeardOf","data":{"customerIdentifiers":{"customerId":9}}}"#), ["customer/9"]);
-        assert!(subjects(r#"{"eventName":"promotionCreated","data":{"promotionId":1}}"#).is_empty());
-        assert!(subjects(r#"{"eventName":"customerAdded"}"#).is_empty());
-        assert!(subjects("{}").is_empty());
-    }
-
-    #[test]
-    fn the_bill_type_tells_where_to_look() {
-        let types = |bill_type: &str| {
-            let body = format!(r#"{{"eventName":"transactionAdded","data":{{"transactionId":7,"billType":"{bill_type}"}}}}"#);
-            entities(&Event::parse(body.as_bytes()).unwrap()).remove(0).types
-        };
-        assert_eq!(types("REGULAR"), [TransactionType::Regular]);
-        assert_eq!(types("return"), [TransactionType::Return]);
-        assert_eq!(types("MIXED"), [TransactionType::Regular, TransactionType::Return]);
-        assert_eq!(types(""), [TransactionType::Regular]);
-    }
-}
+mod tests;

@@ -35,6 +35,12 @@ impl Key {
         Self::new(org_id, entity.kind, &entity.id)
     }
 
+    /// Whether states of an entity are kept. Not of one whose id is not known, nor of what has no states; and not for org 0, which events
+    /// bear that tell no org (facts 2.8): what changed is told under the org that it belongs to, and nowhere else.
+    pub fn is_kept(org_id: Option<i64>, entity: &EntityRef) -> bool {
+        entity.kind.has_states() && entity.is_identified() && org_id != Some(0)
+    }
+
     /// As it stands in the table.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -100,6 +106,13 @@ pub struct Snapshot {
     pub observed_at_ms: i64,
     /// What it is.
     pub state: State,
+}
+
+impl Snapshot {
+    /// Whether it is so old that no answer to a call that began then (milliseconds since 1970) is older, by whatever clock.
+    pub fn is_settled_before(&self, began_at_ms: i64) -> bool {
+        began_at_ms >= self.observed_at_ms.saturating_add(MAX_LATE_MS)
+    }
 }
 
 /// An answer with the entity's body.
@@ -179,8 +192,7 @@ pub fn judge_seen(kind: Kind, known: Option<&Snapshot>, seen: &Seen, rules: &Rul
         (Some(seen), Some(known)) => seen.compare(&known).unwrap_or(Ordering::Equal),
         _ => Ordering::Equal,
     };
-    let is_settled = seen.began_at_ms >= known.observed_at_ms.saturating_add(MAX_LATE_MS);
-    let age = if age == Ordering::Less && is_settled { Ordering::Equal } else { age };
+    let age = if age == Ordering::Less && known.is_settled_before(seen.began_at_ms) { Ordering::Equal } else { age };
     let stays = |body: Arc<RawValue>| Judgement::Stays { body: Some(body) };
     let before: Option<Value> = match &known.state {
         State::Gone(_) => return Judgement::Late,

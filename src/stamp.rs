@@ -34,6 +34,7 @@ impl Stamp {
         let own = body.get(MEMBER).and_then(Self::read);
         match kind {
             Kind::Transaction => own,
+            Kind::Card | Kind::Group | Kind::Coupon | Kind::PointsLedger => None,
             Kind::Customer => {
                 let profiles = body.get("profiles").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
                 let stamps = profiles.iter().filter_map(|profile| profile.get(MEMBER)).filter_map(Self::read).chain(own);

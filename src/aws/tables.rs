@@ -31,6 +31,9 @@ use crate::{
     snapshot::Key,
 };
 
+/// The `reason` in the row of an event that is not to be published.
+const IGNORED: &str = "ignored";
+
 const PUT: &str = "DynamoDB.PutItem";
 const UPDATE: &str = "DynamoDB.UpdateItem";
 const READ: &str = "DynamoDB.BatchGetItem";
@@ -113,6 +116,29 @@ impl Tables {
             .set_expression_attribute_names(Some(condition.names))
             .set_expression_attribute_values(Some(condition.values))
     }
+
+    /// Marks an event as published whose row stores nothing, with a reason for one that is not to be published at all.
+    async fn mark_unstored(
+        &self,
+        identity: &Identity,
+        now_s: i64,
+        expires_at_s: i64,
+        reason: Option<&str>,
+    ) -> Result<Written, PortError> {
+        let mut update = Update::of(identity);
+        update.set("status", text(Status::Published.as_str()));
+        update.set("expiresAt", number(expires_at_s));
+        if let Some(reason) = reason {
+            update.set("reason", text(reason));
+        }
+        let attempt = Attempt { now_ms: now_s.saturating_mul(1000), fingerprint: identity.fingerprint.as_str() };
+        let removed = if reason.is_some() {
+            "detail, attempts, claimId, leaseUntil"
+        } else {
+            "detail, attempts, reason, claimId, leaseUntil"
+        };
+        written(self.update(&identity.key, update, removed, (MARK_PUBLISHED_UNSTORED, attempt)).send().await)
+    }
 }
 
 impl Ledger for Tables {
@@ -182,12 +208,11 @@ impl Ledger for Tables {
     }
 
     async fn published_unstored(&self, identity: &Identity, now_s: i64, expires_at_s: i64) -> Result<Written, PortError> {
-        let mut update = Update::of(identity);
-        update.set("status", text(Status::Published.as_str()));
-        update.set("expiresAt", number(expires_at_s));
-        let attempt = Attempt { now_ms: now_s.saturating_mul(1000), fingerprint: identity.fingerprint.as_str() };
-        let removed = "detail, attempts, reason, claimId, leaseUntil";
-        written(self.update(&identity.key, update, removed, (MARK_PUBLISHED_UNSTORED, attempt)).send().await)
+        self.mark_unstored(identity, now_s, expires_at_s, None).await
+    }
+
+    async fn ignored(&self, identity: &Identity, now_s: i64, expires_at_s: i64) -> Result<Written, PortError> {
+        self.mark_unstored(identity, now_s, expires_at_s, Some(IGNORED)).await
     }
 
     async fn failed(&self, identity: &Identity, reason: Reason, expires_at_s: i64) -> Result<Written, PortError> {

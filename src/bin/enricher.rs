@@ -10,10 +10,22 @@ use capillary_events::{
     enrich::{Enricher, Limits, Turnstile},
     logging,
     metrics::Metrics,
-    ports::Clock,
+    ports::{Clock, Parts},
     snapshot::Rules,
 };
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+
+/// The real ones.
+struct Real;
+
+impl Parts for Real {
+    type Ledger = Tables;
+    type Bus = EventBus;
+    type DeadLetters = Queue;
+    type Redelivery = Queue;
+    type Entities = CapillaryClient<Secret, SystemClock>;
+    type Clock = SystemClock;
+}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -21,7 +33,7 @@ async fn main() -> Result<(), Error> {
     let config = EnricherConfig::read(&ProcessEnvironment).inspect_err(|error| tracing::error!(%error, "configuration"))?;
     let aws = aws::config(aws::ENRICHER_LIMITS).await;
     let metrics = Metrics::on_stdout(config.common.function_name);
-    let enricher = Enricher {
+    let enricher: Enricher<Real> = Enricher {
         ledger: Tables::new(&aws, config.common.events_table, config.snapshots_table),
         bus: EventBus::new(&aws, config.event_bus_name),
         dead_letters: Queue::new(&aws, config.common.dead_letter_queue_url),

@@ -14,11 +14,11 @@ use super::{
     answer::{Answer, LATER, judge, retry_after_s},
     audits,
     credentials::{CredentialBook, Credentials},
-    token::{NoToken, Tokens},
+    token::{Tokens, Unissued},
 };
 use crate::{
     config::CapillaryConfig,
-    entity::{EntityRef, FetchFailure, Fetched, Kind, Scope, Status, TransactionType},
+    entity::{By, EntityRef, FetchFailure, Fetched, Kind, Scope, Status, TransactionType},
     metrics::{Metric, Metrics},
     ports::{Clock, Entities, SecretStore},
     secret::{CachedSecret, Reread},
@@ -73,7 +73,7 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
     }
 
     /// Makes a call, with a second token if the first is refused. `judge` says what an answer means; none: the token is not good.
-    async fn ask<A>(&self, credentials: &Credentials, url: &Url, judge: impl Fn(&Reply) -> Option<A>) -> Result<A, FetchFailure> {
+    async fn ask<A>(&self, credentials: &Credentials, url: &Url, judge: impl Fn(Reply) -> Option<A>) -> Result<A, FetchFailure> {
         let mut rejected = None;
         loop {
             let request = self.request(Method::GET, url)?;
@@ -85,7 +85,7 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
                 }
             };
             let reply = self.send(request).await.inspect_err(|_| self.metrics.count(Metric::ApiCalls { answer: LATER }))?;
-            match (judge(&reply), token) {
+            match (judge(reply), token) {
                 (Some(answer), _) => return Ok(answer),
                 (None, Some(token)) if rejected.is_none() => rejected = Some(token),
                 (None, _) => return Err(self.refused("401").await),
@@ -114,10 +114,12 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
             if reply.status.is_success() {
                 return Ok(reply.body);
             }
+            let status = reply.status.as_u16();
             Err(TokenFailure::Failed(FetchFailure {
-                scope: Scope::Api,
+                // What is wrong with the credentials is nothing to other orgs.
+                scope: if is_refusal(status) { Scope::Org } else { Scope::Api },
                 retry_after_s: retry_after_s(&reply.headers, self.clock.now_ms()),
-                cause: format!("token call: {}", reply.status.as_u16()),
+                cause: format!("token call: {status}"),
             }))
         };
         match self.tokens.get((key, secret), rejected, self.clock.now_ms(), issue).await {
@@ -129,7 +131,8 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
                 self.secret.reread().await;
                 Err(failure)
             }
-            Err(TokenFailure::NoToken) => Err(self.refused("token call: no token").await),
+            Err(TokenFailure::Unissued(Unissued::NoToken)) => Err(self.refused("token call: no token").await),
+            Err(TokenFailure::Unissued(Unissued::JustFailed)) => Err(org_failure("token call failed just now")),
         }
     }
 
@@ -138,7 +141,7 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
         tracing::error!(outcome = "token_failure", cause, "capillary");
         self.metrics.count(Metric::TokenFailures);
         self.secret.reread().await;
-        FetchFailure { scope: Scope::Api, retry_after_s: None, cause: cause.to_owned() }
+        org_failure(cause)
     }
 
     fn request(&self, method: Method, url: &Url) -> Result<RequestBuilder, FetchFailure> {
@@ -166,7 +169,8 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
         while let Some(chunk) = response.chunk().await.map_err(failure)? {
             body.extend_from_slice(&chunk);
             if body.len() > MAX_ANSWER_BYTES {
-                return Err(FetchFailure { scope: Scope::Entity, retry_after_s: None, cause: "answer too large".to_owned() });
+                // It won't get smaller.
+                return Err(FetchFailure { scope: Scope::NotReady, retry_after_s: None, cause: "answer too large".to_owned() });
             }
         }
         Ok(Reply { status, headers, body })
@@ -178,53 +182,119 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
         Ok(url)
     }
 
-    fn entity_url(&self, entity: &EntityRef, transaction_type: Option<TransactionType>) -> Result<Url, FetchFailure> {
-        let mut url = match entity.kind {
-            Kind::Customer => self.url(&["v2", "customers", &entity.id])?,
-            Kind::Transaction => self.url(&["v2", "transactions", &entity.id])?,
+    /// The call for some entities of one kind, of which one call brings that many.
+    fn entities_url(&self, entities: &[EntityRef], transaction_type: Option<TransactionType>) -> Result<Url, FetchFailure> {
+        let Some(first) = entities.first() else { return Err(api_failure("nothing to ask for")) };
+        let mut url = match first.kind {
+            Kind::Customer => self.url(&["v2", "customers", &first.id])?,
+            Kind::Transaction => self.url(&["v2", "transactions", &first.id])?,
+            Kind::Card => self.url(&["v2", "card"])?,
+            Kind::Group => self.url(&["v2", "userGroup2"])?,
+            Kind::Coupon => self.url(&["v2", "coupon"])?,
+            Kind::PointsLedger => self.url(&["v2", "pointsLedger", "getLedgerExplodeInfo"])?,
         };
-        if entity.kind == Kind::Customer {
-            url.query_pairs_mut().append_pair("source", &self.config.customer_source);
-            if !self.config.customer_embed.is_empty() {
-                url.query_pairs_mut().append_pair("embed", &self.config.customer_embed);
+        match (first.kind, &first.by) {
+            (Kind::Customer, _) => {
+                url.query_pairs_mut().append_pair("source", &self.config.customer_source);
+                if !self.config.customer_embed.is_empty() {
+                    url.query_pairs_mut().append_pair("embed", &self.config.customer_embed);
+                }
+            }
+            (Kind::Transaction, _) => {
+                if let Some(transaction_type) = transaction_type {
+                    url.query_pairs_mut().append_pair("type", transaction_type.as_str());
+                }
+            }
+            (Kind::Card, By::Number(number) | By::NumberOnly(number)) => {
+                url.query_pairs_mut().append_pair("number", number);
+            }
+            (Kind::Card, _) => return Err(api_failure("a card without a number")),
+            (Kind::Group, _) => {
+                url.query_pairs_mut().append_pair("id", &first.id);
+            }
+            // Several are asked for by saying the parameter again.
+            (Kind::Coupon, _) => {
+                url.query_pairs_mut().extend_pairs(entities.iter().map(|coupon| ("couponIds", &coupon.id)));
+            }
+            (Kind::PointsLedger, by) => {
+                url.query_pairs_mut().append_pair("identifierName", "id");
+                if let By::Owner(kind, id) = by {
+                    let owner_type = if *kind == Kind::Group { "USERGROUP2" } else { "CUSTOMER" };
+                    url.query_pairs_mut()
+                        .append_pair("identifierValue", id)
+                        .append_pair("source", &self.config.customer_source)
+                        .append_pair("type", owner_type);
+                }
+                let ids: Vec<&str> = entities.iter().map(|entry| entry.id.as_str()).collect();
+                url.query_pairs_mut().append_pair("eventIds", &ids.join(","));
             }
         }
-        if let Some(transaction_type) = transaction_type {
-            url.query_pairs_mut().append_pair("type", transaction_type.as_str());
-        }
         Ok(url)
+    }
+
+    /// What one call for entities means for each.
+    async fn ask_for(
+        &self,
+        credentials: &Credentials,
+        entities: &[EntityRef],
+        transaction_type: Option<TransactionType>,
+    ) -> Result<Vec<Answer>, FetchFailure> {
+        let url = self.entities_url(entities, transaction_type)?;
+        let judged = |reply: Reply| {
+            let answers = judge(entities, reply.status, &reply.headers, &reply.body, self.clock.now_ms());
+            // One call counts once: as the best that it brought.
+            if let Some(answer) = answers.iter().min_by_key(|answer| !matches!(answer, Answer::Found { .. })) {
+                self.metrics.count(Metric::ApiCalls { answer: answer.word() });
+            }
+            (!answers.iter().any(|answer| matches!(answer, Answer::Unauthorized))).then_some(answers)
+        };
+        self.ask(credentials, &url, judged).await
+    }
+
+    /// A transaction under the first type that has it.
+    async fn ask_by_type(
+        &self,
+        credentials: &Credentials,
+        transaction: &EntityRef,
+        types: &[TransactionType],
+    ) -> Result<Answer, FetchFailure> {
+        for transaction_type in types {
+            let answer = self.ask_for(credentials, std::slice::from_ref(transaction), Some(*transaction_type)).await?.pop();
+            if let Some(answer) = answer.filter(|answer| !matches!(answer, Answer::Final(Status::NotFound))) {
+                return Ok(answer);
+            }
+        }
+        Ok(Answer::Final(Status::NotFound))
+    }
+
+    async fn answers(&self, org_id: Option<i64>, entities: &[EntityRef]) -> Result<Vec<Answer>, FetchFailure> {
+        let Some(credentials) = self.credentials(org_id).await? else {
+            return Ok(vec![Answer::Final(Status::Forbidden); entities.len()]);
+        };
+        match entities {
+            [transaction @ EntityRef { by: By::Types(types), .. }] => {
+                Ok(vec![self.ask_by_type(&credentials, transaction, types).await?])
+            }
+            entities => self.ask_for(&credentials, entities, None).await,
+        }
     }
 }
 
 impl<S: SecretStore, K: Clock + Clone> Entities for CapillaryClient<S, K> {
-    async fn fetch(&self, org_id: Option<i64>, entity: &EntityRef) -> Result<Fetched, FetchFailure> {
-        let fetched = |status, survivor_id, body| Fetched { status, survivor_id, body, fetched_at_ms: self.clock.now_ms() };
-        let Some(credentials) = self.credentials(org_id).await? else {
-            return Ok(fetched(Status::Forbidden, None, None));
+    async fn fetch(&self, org_id: Option<i64>, entities: &[EntityRef]) -> Vec<Result<Fetched, FetchFailure>> {
+        let answers = match self.answers(org_id, entities).await {
+            Ok(answers) => answers,
+            Err(failure) => return vec![Err(failure); entities.len()],
         };
-        let mut types: Vec<Option<TransactionType>> = entity.types.iter().copied().map(Some).collect();
-        if types.is_empty() {
-            types.push(None);
-        }
-        let judged = |reply: &Reply| judge(entity, reply.status, &reply.headers, &reply.body, self.clock.now_ms());
-        let counted = |answer: &Answer| self.metrics.count(Metric::ApiCalls { answer: answer.word() });
-        let answered =
-            |reply: &Reply| Some(judged(reply)).inspect(counted).filter(|answer| !matches!(answer, Answer::Unauthorized));
-        let mut outcome = Status::NotFound;
-        for transaction_type in types {
-            let url = self.entity_url(entity, transaction_type)?;
-            match self.ask(&credentials, &url, answered).await? {
-                Answer::Found { survivor_id, body } => return Ok(fetched(Status::Found, survivor_id, Some(Arc::from(body)))),
-                Answer::Final(Status::NotFound) => {}
-                Answer::Final(status) => {
-                    outcome = status;
-                    break;
-                }
-                Answer::Later(failure) => return Err(failure),
-                Answer::Unauthorized => return Err(api_failure("401")),
-            }
-        }
-        Ok(fetched(outcome, None, None))
+        let fetched_at_ms = self.clock.now_ms();
+        let fetched = |status, answered_id, body| Fetched { status, answered_id, body, fetched_at_ms };
+        let answers = answers.into_iter().map(|answer| match answer {
+            Answer::Found { answered_id, body } => Ok(fetched(Status::Found, answered_id, Some(Arc::from(body)))),
+            Answer::Final(status) => Ok(fetched(status, None, None)),
+            Answer::Later(failure) => Err(failure),
+            Answer::Unauthorized => Err(api_failure("401")),
+        });
+        answers.collect()
     }
 
     async fn audits(
@@ -235,27 +305,30 @@ impl<S: SecretStore, K: Clock + Clone> Entities for CapillaryClient<S, K> {
         at_ms: i64,
     ) -> Result<Vec<Told>, FetchFailure> {
         let mut told = Vec::new();
-        let (Kind::Customer, Some(credentials)) = (entity.kind, self.credentials(org_id).await?) else {
-            return Ok(told);
+        let entity_type = match entity.kind {
+            Kind::Customer => "CUSTOMER",
+            Kind::Card => "CARD",
+            Kind::Transaction | Kind::Group | Kind::Coupon | Kind::PointsLedger => return Ok(told),
         };
+        let Some(credentials) = self.credentials(org_id).await? else { return Ok(told) };
         if self.closed_audits.knows(org_id, self.clock.now_ms()) {
             return Ok(told);
         }
         for page_number in 0..audits::MAX_PAGES {
             let mut url = self.url(&["api_gateway", "v2", "audits"])?;
             url.query_pairs_mut()
-                .append_pair("entityType", "CUSTOMER")
+                .append_pair("entityType", entity_type)
                 .append_pair("entityId", &entity.id)
                 .append_pair("sortBy", "autoUpdateTime")
                 .append_pair("sortOrder", "DESC")
                 .append_pair("limit", &audits::ROWS_A_PAGE.to_string())
                 .append_pair("pageNo", &page_number.to_string());
-            let judged = |reply: &Reply| audits::judge(reply.status, &reply.headers, &reply.body, self.clock.now_ms());
-            let counted = |answer: &audits::Answer| self.metrics.count(Metric::ApiCalls { answer: answer.word() });
-            let answered = |reply: &Reply| {
-                Some(judged(reply)).inspect(counted).filter(|answer| !matches!(answer, audits::Answer::Unauthorized))
+            let judged = |reply: Reply| {
+                let answer = audits::judge(reply.status, &reply.headers, &reply.body, self.clock.now_ms());
+                self.metrics.count(Metric::ApiCalls { answer: answer.word() });
+                (!matches!(answer, audits::Answer::Unauthorized)).then_some(answer)
             };
-            match self.ask(&credentials, &url, answered).await? {
+            match self.ask(&credentials, &url, judged).await? {
                 audits::Answer::Page(page) => {
                     told.extend(page.told(request_id));
                     if page.is_last(page_number, at_ms) {
@@ -276,12 +349,12 @@ impl<S: SecretStore, K: Clock + Clone> Entities for CapillaryClient<S, K> {
 
 enum TokenFailure {
     Failed(FetchFailure),
-    NoToken,
+    Unissued(Unissued),
 }
 
-impl From<NoToken> for TokenFailure {
-    fn from(_: NoToken) -> Self {
-        Self::NoToken
+impl From<Unissued> for TokenFailure {
+    fn from(unissued: Unissued) -> Self {
+        Self::Unissued(unissued)
     }
 }
 
@@ -291,8 +364,17 @@ impl From<FetchFailure> for TokenFailure {
     }
 }
 
+/// Whether a status says that the request is refused as it is, rather than that there is trouble.
+const fn is_refusal(status: u16) -> bool {
+    matches!(status, 400..=499) && !matches!(status, 404 | 408 | 425 | 429 | 461)
+}
+
 fn api_failure(cause: &str) -> FetchFailure {
     FetchFailure { scope: Scope::Api, retry_after_s: None, cause: cause.to_owned() }
+}
+
+fn org_failure(cause: &str) -> FetchFailure {
+    FetchFailure { scope: Scope::Org, retry_after_s: None, cause: cause.to_owned() }
 }
 
 /// Redirects are not followed: the token would go along.

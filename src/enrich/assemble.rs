@@ -26,6 +26,8 @@ pub(super) enum Assembled {
     Complete(Box<Outcome>),
     /// Answers were about others than those asked for, whose snapshots were not read before.
     Unread(Vec<Key>),
+    /// An answer differs from what was remembered lately and read after the answer had come: which one is older can't be told by it.
+    Stale,
     /// No call that begins before this time (milliseconds since 1970) can tell which state is newer.
     Wait { until_ms: i64 },
 }
@@ -51,6 +53,8 @@ pub(super) struct Difference {
 pub(super) struct Assembly<'a> {
     pub(super) org_id: Option<i64>,
     pub(super) snapshots: &'a Snapshots,
+    /// Of which the snapshots were read only after the entities had been asked for.
+    pub(super) read_late: &'a HashSet<Key>,
     /// Whether the event says that its customer was deleted.
     pub(super) says_deleted: bool,
     pub(super) rules: &'a Rules,
@@ -62,30 +66,44 @@ impl Assembly<'_> {
     /// Judges the answers for an event's entities, in their order.
     pub(super) fn assemble(&self, sightings: &[(EntityRef, Sighting)]) -> Assembled {
         let asked: HashSet<Key> = sightings.iter().map(|(entity, _)| Key::of(self.org_id, entity)).collect();
-        let mut assembling =
-            Assembling { assembly: self, done: HashSet::new(), unread: Vec::new(), wait: None, outcome: Outcome::default() };
+        let mut assembling = Assembling {
+            assembly: self,
+            done: HashSet::new(),
+            unread: Vec::new(),
+            stale: false,
+            wait: None,
+            outcome: Outcome::default(),
+        };
         for (entity, sighting) in sightings {
-            let gone = match (sighting.fetched.status, &sighting.fetched.survivor_id) {
+            let is_customer = entity.kind == Kind::Customer;
+            let survivor_id = sighting.fetched.answered_id.as_ref().filter(|_| is_customer);
+            let gone = match (sighting.fetched.status, survivor_id) {
                 (Status::Found, Some(_)) | (Status::Merged, _) => Some(Gone::Merged),
                 (Status::Deleted, _) => Some(Gone::Deleted),
-                (_, None) if self.says_deleted && entity.kind == Kind::Customer => Some(Gone::Deleted),
+                (_, None) if self.says_deleted && is_customer => Some(Gone::Deleted),
                 _ => None,
             };
             match (gone, &sighting.fetched.body) {
+                _ if !Key::is_kept(self.org_id, entity) => assembling.unkept(entity, gone, sighting),
                 (Some(gone), _) => assembling.gone(entity, gone, sighting),
                 (None, Some(body)) => assembling.found(entity, body, sighting),
                 (None, None) => assembling.without_body(entity, sighting),
             }
-            if let (Some(survivor_id), Some(body)) = (&sighting.fetched.survivor_id, &sighting.fetched.body) {
+            if let (Some(survivor_id), Some(body)) = (survivor_id, &sighting.fetched.body) {
                 let survivor = EntityRef { id: survivor_id.clone(), ..entity.clone() };
                 // Where the survivor is asked for, too, that answer counts.
                 if !asked.contains(&Key::of(self.org_id, &survivor)) {
-                    assembling.found(&survivor, body, sighting);
+                    if Key::is_kept(self.org_id, &survivor) {
+                        assembling.found(&survivor, body, sighting);
+                    } else {
+                        assembling.unkept(&survivor, None, sighting);
+                    }
                 }
             }
         }
         match assembling {
             Assembling { unread, .. } if !unread.is_empty() => Assembled::Unread(unread),
+            Assembling { stale: true, .. } => Assembled::Stale,
             Assembling { wait: Some(until_ms), .. } => Assembled::Wait { until_ms },
             Assembling { mut outcome, .. } => {
                 // In one order everywhere, so that transactions get less into each other's way.
@@ -100,6 +118,7 @@ struct Assembling<'a> {
     assembly: &'a Assembly<'a>,
     done: HashSet<Key>,
     unread: Vec<Key>,
+    stale: bool,
     wait: Option<i64>,
     outcome: Outcome,
 }
@@ -118,7 +137,15 @@ impl Assembling<'_> {
             version: known.as_ref().map(|known| known.version),
             body: None,
         };
-        match (judge_seen(entity.kind, known.as_ref(), &seen, self.assembly.rules, self.assembly.now_ms), known) {
+        let judgement = judge_seen(entity.kind, known.as_ref(), &seen, self.assembly.rules, self.assembly.now_ms);
+        if let (Judgement::Moves(_) | Judgement::Wait { .. }, Some(known), true) =
+            (&judgement, &known, self.assembly.read_late.contains(&key))
+            && !known.is_settled_before(began_at_ms)
+        {
+            self.stale = true;
+            return;
+        }
+        match (judgement, known) {
             (Judgement::Stays { body }, _) => self.tell(View { body, ..view }),
             (Judgement::Wait { until_ms }, _) => self.wait = self.wait.max(Some(until_ms)),
             (Judgement::Moves(moved), known) => {
@@ -168,6 +195,22 @@ impl Assembling<'_> {
         if let Judgement::Moves(moved) = judgement {
             self.remember(key, known.as_ref(), moved.next, TOMBSTONE_TTL_S);
         }
+    }
+
+    /// What is not remembered is published as it is found: where it has states at all, as the first one.
+    fn unkept(&mut self, entity: &EntityRef, gone: Option<Gone>, sighting: &Sighting) {
+        let fetched_at_ms = sighting.fetched.fetched_at_ms;
+        let status = gone.map_or(sighting.fetched.status, status_of);
+        let is_state = status == Status::Found && entity.kind.has_states();
+        self.tell(View {
+            kind: entity.kind,
+            id: entity.id.clone(),
+            status,
+            fetched_at_ms: Some(fetched_at_ms),
+            baseline: is_state.then_some(true),
+            version: is_state.then_some(fetched_at_ms),
+            body: sighting.fetched.body.clone().filter(|_| gone.is_none()),
+        });
     }
 
     /// What has no body says nothing of the entity's state; who is known to be gone stays gone.

@@ -1,11 +1,24 @@
-//! The calls of one batch: none more after the API has failed.
+//! The calls of one batch: each entity once, and none more after the API has failed.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    collections::{BTreeSet, HashMap},
+    rc::Rc,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use futures_util::{
+    FutureExt,
+    future::{LocalBoxFuture, Shared},
+};
 
 use super::Turnstile;
 use crate::{
-    entity::{EntityRef, FetchFailure, Fetched, Scope},
+    entity::{By, EntityRef, FetchFailure, Fetched, Scope},
     ports::{Clock, Entities},
+    snapshot::Key,
     told::Told,
 };
 
@@ -17,33 +30,43 @@ pub(super) struct Sighting {
     pub(super) began_at_ms: i64,
 }
 
+/// What came of asking for an entity.
+pub(super) type Sighted = Result<Sighting, FetchFailure>;
+
 /// The way to Capillary for one batch.
 pub(super) struct Calls<'a, E, K> {
     entities: &'a E,
     clock: &'a K,
     turnstile: &'a Turnstile,
     api_failed: AtomicBool,
+    refused_orgs: Mutex<BTreeSet<Option<i64>>>,
 }
 
 impl<'a, E: Entities, K: Clock> Calls<'a, E, K> {
     pub(super) fn new(entities: &'a E, clock: &'a K, turnstile: &'a Turnstile) -> Self {
-        Self { entities, clock, turnstile, api_failed: AtomicBool::new(false) }
+        Self { entities, clock, turnstile, api_failed: AtomicBool::new(false), refused_orgs: Mutex::default() }
     }
 
-    /// The entity's present state.
-    pub(super) async fn fetch(&self, org_id: Option<i64>, entity: &EntityRef) -> Result<Sighting, FetchFailure> {
-        let _turn = self.turnstile.enter().await;
-        self.unless_the_api_failed()?;
+    /// The present states of entities of one kind, by one call.
+    pub(super) async fn fetch(&self, org_id: Option<i64>, entities: &[EntityRef]) -> Vec<Sighted> {
+        let _turn = self.turnstile.enter(org_id).await;
+        if let Err(failure) = self.unless_it_failed_before(org_id) {
+            return vec![Err(failure); entities.len()];
+        }
         let began_at_ms = self.clock.now_ms();
-        let outcome = self.entities.fetch(org_id, entity).await;
-        match &outcome {
-            Err(FetchFailure { scope: Scope::Api, .. }) => {
+        let outcomes = self.entities.fetch(org_id, entities).await;
+        match outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).map(|failure| failure.scope).max() {
+            Some(Scope::Api) => {
                 self.api_failed.store(true, Ordering::Relaxed);
                 self.turnstile.doubt();
             }
-            _ => self.turnstile.trust(),
+            Some(Scope::Org) => {
+                self.refused_orgs.lock().unwrap_or_else(PoisonError::into_inner).insert(org_id);
+                self.turnstile.doubt_org(org_id);
+            }
+            Some(Scope::Entity | Scope::NotReady) | None => self.turnstile.trust(org_id),
         }
-        outcome.map(|fetched| Sighting { fetched, began_at_ms })
+        outcomes.into_iter().map(|outcome| outcome.map(|fetched| Sighting { fetched, began_at_ms })).collect()
     }
 
     /// What the audit log tells.
@@ -55,15 +78,137 @@ impl<'a, E: Entities, K: Clock> Calls<'a, E, K> {
         at_ms: i64,
     ) -> Result<Vec<Told>, FetchFailure> {
         let _turn = self.turnstile.enter_beside().await;
-        self.unless_the_api_failed()?;
+        self.unless_it_failed_before(org_id)?;
         self.entities.audits(org_id, entity, request_id, at_ms).await
     }
 
-    fn unless_the_api_failed(&self) -> Result<(), FetchFailure> {
+    fn unless_it_failed_before(&self, org_id: Option<i64>) -> Result<(), FetchFailure> {
+        let failed = |scope, cause: &str| Err(FetchFailure { scope, retry_after_s: None, cause: cause.to_owned() });
         if self.api_failed.load(Ordering::Relaxed) {
-            let cause = "not asked, since the API failed for another event".to_owned();
-            return Err(FetchFailure { scope: Scope::Api, retry_after_s: None, cause });
+            return failed(Scope::Api, "not asked, since the API failed for another event");
+        }
+        if self.refused_orgs.lock().unwrap_or_else(PoisonError::into_inner).contains(&org_id) {
+            return failed(Scope::Org, "not asked, since the org's credentials failed for another event");
         }
         Ok(())
+    }
+}
+
+/// An entity that an event asks for.
+pub(super) struct Asked {
+    pub(super) org_id: Option<i64>,
+    pub(super) entity: EntityRef,
+    /// Whether no other may be asked for by the same call: this one kept others waiting before.
+    pub(super) alone: bool,
+}
+
+impl Asked {
+    pub(super) fn key(&self) -> Key {
+        Key::of(self.org_id, &self.entity)
+    }
+}
+
+/// Calls that bring several, so that whoever waits for one of them makes it for all.
+type Call<'a> = Shared<LocalBoxFuture<'a, Rc<Vec<Sighted>>>>;
+
+/// The first sight of each entity of a batch: whoever needs one waits for the same call, and a call brings as many as it can.
+pub(super) struct FirstSights<'a>(HashMap<Key, (Call<'a>, usize)>);
+
+impl<'a> FirstSights<'a> {
+    /// Of the entities that a batch asks for. No call begins before somebody waits for it.
+    pub(super) fn new<E: Entities, K: Clock>(calls: &'a Calls<'_, E, K>, wanted: impl Iterator<Item = Asked>) -> Self {
+        let mut asked: Vec<Asked> = Vec::new();
+        let mut places: HashMap<Key, usize> = HashMap::new();
+        for wanted in wanted {
+            match places.get(&wanted.key()).and_then(|place| asked.get_mut(*place)) {
+                Some(known) => known.entity.learn(wanted.entity),
+                None => {
+                    places.insert(wanted.key(), asked.len());
+                    asked.push(wanted);
+                }
+            }
+        }
+        let mut sights = Self(HashMap::new());
+        for together in together(asked) {
+            let keys: Vec<Key> = together.iter().map(Asked::key).collect();
+            let org_id = together.first().and_then(|first| first.org_id);
+            let entities: Vec<EntityRef> = together.into_iter().map(|asked| asked.entity).collect();
+            let call = async move { Rc::new(calls.fetch(org_id, &entities).await) }.boxed_local().shared();
+            sights.0.extend(keys.into_iter().enumerate().map(|(place, key)| (key, (call.clone(), place))));
+        }
+        sights
+    }
+
+    /// What is known without a call.
+    pub(super) fn add(&mut self, key: Key, sighted: Sighted) {
+        self.0.insert(key, (async { Rc::new(vec![sighted]) }.boxed_local().shared(), 0));
+    }
+
+    /// What came of asking for an entity; none for one that nobody asked for.
+    pub(super) async fn get(&self, key: &Key) -> Option<Sighted> {
+        let (call, place) = self.0.get(key)?.clone();
+        call.await.get(place).cloned()
+    }
+}
+
+/// What one call can bring, each in the order in which it was asked for.
+fn together(asked: Vec<Asked>) -> Vec<Vec<Asked>> {
+    let mut calls: Vec<Vec<Asked>> = Vec::new();
+    let mut open: HashMap<_, usize> = HashMap::new();
+    for asked in asked {
+        let limit = asked.entity.kind.per_call();
+        if asked.alone || limit == 1 {
+            calls.push(vec![asked]);
+            continue;
+        }
+        let owner = match &asked.entity.by {
+            By::Owner(kind, id) => Some((*kind, id.clone())),
+            _ => None,
+        };
+        let like = (asked.org_id, asked.entity.kind, owner);
+        match open.get(&like).and_then(|place| calls.get_mut(*place)).filter(|call| call.len() < limit) {
+            Some(call) => call.push(asked),
+            None => {
+                open.insert(like, calls.len());
+                calls.push(vec![asked]);
+            }
+        }
+    }
+    calls
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entity::Kind;
+
+    fn asked(kind: Kind, id: u32, by: By) -> Asked {
+        Asked { org_id: Some(1), entity: EntityRef { kind, id: id.to_string(), by }, alone: false }
+    }
+
+    fn ids(calls: &[Vec<Asked>]) -> Vec<Vec<&str>> {
+        calls.iter().map(|call| call.iter().map(|asked| asked.entity.id.as_str()).collect()).collect()
+    }
+
+    #[test]
+    fn a_call_brings_as_many_as_it_can_of_one_owner() {
+        let owned = |id, owner: &str| asked(Kind::PointsLedger, id, By::Owner(Kind::Customer, owner.to_owned()));
+        let mut all = vec![owned(1, "a"), owned(2, "b"), asked(Kind::Customer, 3, By::Id), owned(4, "a")];
+        all.push(Asked { alone: true, ..owned(5, "a") });
+        all.push(Asked { org_id: Some(2), ..owned(6, "a") });
+        all.extend((10..19).map(|id| owned(id, "a")));
+        let calls = together(all);
+        let mut first = vec!["1", "4"];
+        let more: Vec<String> = (10..18).map(|id| id.to_string()).collect();
+        first.extend(more.iter().map(String::as_str));
+        assert_eq!(ids(&calls), [first, vec!["2"], vec!["3"], vec!["5"], vec!["6"], vec!["18"]]);
+    }
+
+    #[test]
+    fn what_two_events_know_of_an_entity_goes_into_one_call() {
+        use crate::entity::TransactionType::{NotInterested, Regular, Return};
+        let mut entity = asked(Kind::Transaction, 1, By::Types(vec![NotInterested])).entity;
+        entity.learn(asked(Kind::Transaction, 1, By::Types(vec![Regular, NotInterested, Return])).entity);
+        assert!(entity.by == By::Types(vec![NotInterested, Regular, Return]));
     }
 }

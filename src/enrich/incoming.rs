@@ -7,11 +7,10 @@ use std::{
 };
 
 use crate::{
-    entity::EntityRef,
     event::{Event, NotAnObject},
     ledger::Identity,
     message::TraceHeader,
-    routes,
+    routes::{self, Behind},
 };
 
 /// The longest ledger key (one that can be none would make the ledger refuse the whole batch): <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>.
@@ -44,8 +43,8 @@ pub struct Incoming {
 pub(super) struct Opened {
     pub(super) incoming: Incoming,
     pub(super) body: Vec<u8>,
-    /// The entities behind it.
-    pub(super) wanted: Vec<EntityRef>,
+    /// What stands behind it.
+    pub(super) behind: Behind,
     /// When it happened, as far as known, in milliseconds since 1970.
     pub(super) happened_at_ms: i64,
     /// When it says that it happened, in milliseconds since 1970.
@@ -62,14 +61,24 @@ impl Opened {
         received_at_ms: i64,
         started: Instant,
     ) -> Result<Self, (NotAnObject, Vec<u8>)> {
-        let (identity, wanted, created_at_ms) = match Event::parse(&body) {
-            Ok(event) => (Identity::of(&event, received_at_ms), routes::entities(&event), event.created_at_ms()),
+        let (identity, behind, created_at_ms) = match Event::parse(&body) {
+            Ok(event) => (Identity::of(&event, received_at_ms), routes::behind(&event), event.created_at_ms()),
             Err(error) => return Err((error, body)),
         };
         let key = incoming.key.clone().filter(|key| (1..=MAX_KEY_BYTES).contains(&key.len()));
         let identity = Identity { key: key.unwrap_or_else(|| identity.key.clone()), ..identity };
         let happened_at_ms = created_at_ms.unwrap_or(received_at_ms);
-        Ok(Self { incoming, body, wanted, happened_at_ms, created_at_ms, identity: Mutex::new(identity), started })
+        Ok(Self { incoming, body, behind, happened_at_ms, created_at_ms, identity: Mutex::new(identity), started })
+    }
+
+    /// Since when it waits, in milliseconds.
+    pub(super) fn waited_ms(&self, now_ms: i64) -> i64 {
+        self.incoming.sent_at_ms.map_or(0, |sent_at_ms| now_ms.saturating_sub(sent_at_ms))
+    }
+
+    /// Whether it names anything that can be fetched.
+    pub(super) fn names_entities(&self) -> bool {
+        self.behind.card.is_some() || !self.behind.entities.is_empty()
     }
 
     /// Whose it is; the key moves on when its id turns out to be another event's.

@@ -11,7 +11,7 @@ use crate::{
     cloud_event,
     message::Reason,
     metrics::Metric,
-    ports::{Bus, Clock, DeadLetterQueue, Entities, Entry, Ledger, PortError, Redelivery, Written},
+    ports::{Bus, Clock, Entry, Ledger, Parts, PortError, Written},
 };
 
 /// An event whose outgoing form is settled.
@@ -22,15 +22,7 @@ pub(super) struct Ready {
     pub(super) stored: bool,
 }
 
-impl<L, B, D, R, E, K> Enricher<L, B, D, R, E, K>
-where
-    L: Ledger,
-    B: Bus,
-    D: DeadLetterQueue,
-    R: Redelivery,
-    E: Entities,
-    K: Clock,
-{
+impl<P: Parts> Enricher<P> {
     /// Publishes what is ready, and marks what the bus took.
     pub(super) async fn publish(&self, ready: Vec<Ready>, opened: &[Opened]) -> Vec<(usize, Ending)> {
         let entries: Vec<Entry> = ready

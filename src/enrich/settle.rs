@@ -1,16 +1,13 @@
 //! How the work on a message ended, and what follows.
 
-use super::{
-    Enricher,
-    incoming::{Incoming, Opened},
-};
+use super::{Enricher, incoming::Opened};
 use crate::{
     backoff,
     entity::FetchFailure,
     logging::milliseconds,
     message::{DeadLetter, Encoded, Reason},
     metrics::Metric,
-    ports::{Bus, Clock, DeadLetterQueue, Entities, Ledger, PortError, Redelivery},
+    ports::{Clock, DeadLetterQueue, Ledger, Parts, PortError},
 };
 
 /// A message that waited longer is dead-lettered instead of put back: the queue would drop it after 14 days without a word.
@@ -107,19 +104,11 @@ impl From<FetchFailure> for Ending {
     }
 }
 
-impl<L, B, D, R, E, K> Enricher<L, B, D, R, E, K>
-where
-    L: Ledger,
-    B: Bus,
-    D: DeadLetterQueue,
-    R: Redelivery,
-    E: Entities,
-    K: Clock,
-{
+impl<P: Parts> Enricher<P> {
     /// Draws the consequence of an ending and logs it; a delay in seconds for what must come again.
     pub(super) async fn settle(&self, message: &Opened, ending: Ending) -> Option<u32> {
         let ending = match ending {
-            Ending::Back { cause, .. } if self.is_too_old(&message.incoming) => {
+            Ending::Back { cause, .. } if self.is_too_old(message) => {
                 Ending::Dead { reason: Reason::TooOld, cause: format!("waited too long; last: {cause}") }
             }
             Ending::Failed { reason, cause } if self.attempts(message).await >= self.limits.max_attempts => {
@@ -190,9 +179,8 @@ where
         Ok(())
     }
 
-    fn is_too_old(&self, incoming: &Incoming) -> bool {
-        let waited_ms = incoming.sent_at_ms.map_or(0, |sent_at_ms| self.clock.now_ms().saturating_sub(sent_at_ms));
-        waited_ms > TOO_OLD_MS || incoming.receive_count >= TOO_OFTEN
+    fn is_too_old(&self, message: &Opened) -> bool {
+        message.waited_ms(self.clock.now_ms()) > TOO_OLD_MS || message.incoming.receive_count >= TOO_OFTEN
     }
 
     pub(super) fn expires_at_s(&self, now_s: i64) -> i64 {

@@ -1,54 +1,91 @@
 //! How many calls go to Capillary at once: up to a limit while it answers, one at a time while it is not known to.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
-use tokio::sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
+use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore, SemaphorePermit};
 
 /// Lets calls through. After a failure, and before the first success, one call goes first and the others wait for what it meets:
-/// a dead API costs a batch one call.
+/// a dead API costs a batch one call, and so does an org whose credentials are no good.
 pub struct Turnstile {
     permits: Semaphore,
-    trusted: AtomicBool,
-    probe: Mutex<()>,
+    api: Lane,
+    orgs: std::sync::Mutex<HashMap<Option<i64>, Lane>>,
+}
+
+/// What is trusted or doubted as one.
+#[derive(Clone, Default)]
+struct Lane {
+    is_trusted: Arc<AtomicBool>,
+    probe: Arc<Mutex<()>>,
 }
 
 /// The right to make one call, until it is dropped.
 pub struct Turn<'a> {
+    _probes: [Option<OwnedMutexGuard<()>>; 2],
     _permit: Option<SemaphorePermit<'a>>,
-    _probe: Option<MutexGuard<'a, ()>>,
 }
 
 impl Turnstile {
     /// A turnstile for so many calls at once.
     pub fn new(max_concurrency: usize) -> Self {
-        Self { permits: Semaphore::new(max_concurrency), trusted: AtomicBool::new(false), probe: Mutex::new(()) }
+        Self { permits: Semaphore::new(max_concurrency), api: Lane::default(), orgs: std::sync::Mutex::default() }
     }
 
-    /// Waits for a turn.
-    pub async fn enter(&self) -> Turn<'_> {
-        let probe = if self.trusted.load(Ordering::Relaxed) {
-            None
-        } else {
-            let probe = self.probe.lock().await;
-            // Whoever went before may have found it well.
-            Some(probe).filter(|_| !self.trusted.load(Ordering::Relaxed))
-        };
+    /// Waits for a turn to call for an org.
+    pub async fn enter(&self, org_id: Option<i64>) -> Turn<'_> {
+        let probes = [self.api.enter().await, self.org(org_id).enter().await];
         // The semaphore is never closed.
-        Turn { _permit: self.permits.acquire().await.ok(), _probe: probe }
+        Turn { _probes: probes, _permit: self.permits.acquire().await.ok() }
     }
 
     /// Waits for a turn to call what is no part of the API that is trusted or doubted, only behind the same host.
     pub async fn enter_beside(&self) -> Turn<'_> {
-        Turn { _permit: self.permits.acquire().await.ok(), _probe: None }
+        Turn { _probes: [None, None], _permit: self.permits.acquire().await.ok() }
     }
 
-    /// The API answered.
-    pub fn trust(&self) {
-        self.trusted.store(true, Ordering::Relaxed);
+    /// The API answered for an org.
+    pub fn trust(&self, org_id: Option<i64>) {
+        self.api.trust(true);
+        self.org(org_id).trust(true);
     }
 
     /// The API is in trouble.
     pub fn doubt(&self) {
-        self.trusted.store(false, Ordering::Relaxed);
+        self.api.trust(false);
+    }
+
+    /// The API answers, but not to the credentials of an org.
+    pub fn doubt_org(&self, org_id: Option<i64>) {
+        self.api.trust(true);
+        self.org(org_id).trust(false);
+    }
+
+    fn org(&self, org_id: Option<i64>) -> Lane {
+        self.orgs.lock().unwrap_or_else(PoisonError::into_inner).entry(org_id).or_default().clone()
+    }
+}
+
+impl Lane {
+    fn is_trusted(&self) -> bool {
+        self.is_trusted.load(Ordering::Relaxed)
+    }
+
+    fn trust(&self, is_trusted: bool) {
+        self.is_trusted.store(is_trusted, Ordering::Relaxed);
+    }
+
+    /// The right to go first, or none once somebody else found it well.
+    async fn enter(&self) -> Option<OwnedMutexGuard<()>> {
+        if self.is_trusted() {
+            return None;
+        }
+        let probe = Arc::clone(&self.probe).lock_owned().await;
+        Some(probe).filter(|_| !self.is_trusted())
     }
 }

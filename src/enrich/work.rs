@@ -2,7 +2,7 @@
 //! which they happened, is judged by what is remembered and committed with it.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     panic::AssertUnwindSafe,
     time::Duration,
 };
@@ -13,20 +13,20 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::{
     Enricher, Prepared,
     assemble::{Assembled, Assembly, Outcome, Snapshots},
-    calls::{Calls, Sighting},
+    calls::{Asked, Calls, FirstSights, Sighted, Sighting},
     incoming::Opened,
     publish::Ready,
     settle::{Ending, Fate, Wait},
 };
 use crate::{
     cloud_event::{self, TooLarge, View},
-    entity::{EntityRef, FetchFailure, Kind, Scope, Status},
+    entity::{EntityRef, FetchFailure, Fetched, Kind, Scope, Status},
     event::Event,
     ledger::{Row, Step, next_step},
     message::Reason,
     metrics::Metric,
-    ports::{Bus, Clock, Commit, DeadLetterQueue, Entities, Ledger, Redelivery, Written},
-    snapshot::Key,
+    ports::{Clock, Commit, Ledger, Parts, Written},
+    snapshot::{Key, Snapshot},
     told::{self, Told},
 };
 
@@ -38,16 +38,18 @@ const AUDITS_WITHIN: Duration = Duration::from_secs(10);
 const MAX_WAITS_FOR_AUDITS: u32 = 3;
 /// A snapshot whose time lies in the future by a wrong clock keeps nobody waiting longer, in seconds.
 const MAX_WAIT_S: u32 = 900;
+/// An event waits so long for an entity that Capillary never gets ready, in milliseconds (6 h); then it is published without.
+const MAX_UNREADY_MS: i64 = 6 * 60 * 60 * 1000;
 
 /// An event to work on.
 pub(super) struct Job<'a> {
     pub(super) position: usize,
     pub(super) message: &'a Opened,
-    org_id: Option<i64>,
+    pub(super) org_id: Option<i64>,
     /// Entities to fetch.
-    asked: &'a [EntityRef],
+    pub(super) asked: Vec<EntityRef>,
     /// Entities beyond the limit.
-    skipped: &'a [EntityRef],
+    pub(super) skipped: Vec<EntityRef>,
     /// Whether the ledger has a row of this very event, so that no other event can take its key meanwhile.
     is_claimed: bool,
 }
@@ -55,29 +57,74 @@ pub(super) struct Job<'a> {
 impl<'a> Job<'a> {
     /// The work on the message at this position of its batch.
     pub(super) fn new(position: usize, message: &'a Opened, max_entities: usize) -> Self {
-        let (asked, skipped) = message.wanted.split_at(message.wanted.len().min(max_entities));
+        let entities = &message.behind.entities;
+        let (asked, skipped) = entities.split_at(entities.len().min(max_entities));
+        let (asked, skipped) = (asked.to_vec(), skipped.to_vec());
         Self { position, message, org_id: message.identity().org_id, asked, skipped, is_claimed: false }
+    }
+
+    /// Puts entities before the others, which may go beyond the limit then.
+    pub(super) fn begin_with(&mut self, entities: impl Iterator<Item = EntityRef>, max_entities: usize) {
+        let others = self.asked.drain(..).chain(self.skipped.drain(..)).collect::<Vec<_>>();
+        for entity in entities.chain(others) {
+            if !self.asked.iter().any(|known| (known.kind, &known.id) == (entity.kind, &entity.id)) {
+                self.asked.push(entity);
+            }
+        }
+        self.skipped = self.asked.split_off(self.asked.len().min(max_entities));
     }
 
     /// Under which keys its entities are remembered.
     pub(super) fn keys(&self) -> impl Iterator<Item = Key> {
-        self.asked.iter().map(|entity| Key::of(self.org_id, entity))
+        self.asked.iter().filter(|entity| Key::is_kept(self.org_id, entity)).map(|entity| Key::of(self.org_id, entity))
+    }
+
+    /// What it asks for. An event that had to come again asks for itself: it would keep others waiting for an entity that is not ready.
+    pub(super) fn asks(&self) -> impl Iterator<Item = Asked> {
+        let alone = self.message.incoming.receive_count > 1;
+        self.asked.iter().map(move |entity| Asked { org_id: self.org_id, entity: entity.clone(), alone })
     }
 }
 
-/// An entity of an org.
-type Asked = (Option<i64>, EntityRef);
+/// What was read, and of what was asked for besides that there is nothing.
+pub(super) fn remembered(keys: impl IntoIterator<Item = Key>, read: Vec<(Key, Snapshot)>) -> Snapshots {
+    let mut snapshots: Snapshots = keys.into_iter().map(|key| (key, None)).collect();
+    snapshots.extend(read.into_iter().map(|(key, snapshot)| (key, Some(snapshot))));
+    snapshots
+}
+
+/// What the groups of a batch share.
+pub(super) struct Shared<'a, P: Parts> {
+    pub(super) snapshots: Snapshots,
+    /// Of which the snapshots were read only after the entities had been asked for.
+    pub(super) read_late: HashSet<Key>,
+    pub(super) first_sights: FirstSights<'a>,
+    pub(super) calls: &'a Calls<'a, P::Entities, P::Clock>,
+    /// When no more work is begun.
+    pub(super) until: Instant,
+}
 
 /// What a group knows.
 struct Memory {
     snapshots: Snapshots,
-    sightings: HashMap<Asked, Result<Sighting, Ending>>,
+    /// Of which the snapshots were read only after the entities had been asked for.
+    read_late: HashSet<Key>,
+    sightings: HashMap<Key, Result<Sighted, Ending>>,
 }
 
 impl Memory {
-    fn sightings(&self, job: &Job<'_>) -> Result<Vec<(EntityRef, Sighting)>, Ending> {
-        let sighting = |entity: &EntityRef| match self.sightings.get(&(job.org_id, entity.clone())) {
-            Some(Ok(sighting)) => Ok((entity.clone(), sighting.clone())),
+    /// What came of asking for an event's entities.
+    fn sightings(&self, job: &Job<'_>, now_ms: i64) -> Result<Vec<(EntityRef, Sighting)>, Ending> {
+        let sighting = |entity: &EntityRef| match self.sightings.get(&Key::of(job.org_id, entity)) {
+            Some(Ok(Ok(Sighting { fetched: Fetched { answered_id: Some(_), .. }, .. }))) if entity.kind == Kind::Card => {
+                Err(Ending::back("the number is another card's now"))
+            }
+            Some(Ok(Ok(sighting))) => Ok((entity.clone(), sighting.clone())),
+            Some(Ok(Err(failure))) if failure.scope == Scope::NotReady && job.message.waited_ms(now_ms) > MAX_UNREADY_MS => {
+                let fetched = Fetched { status: Status::NotFound, answered_id: None, body: None, fetched_at_ms: now_ms };
+                Ok((entity.clone(), Sighting { fetched, began_at_ms: now_ms }))
+            }
+            Some(Ok(Err(failure))) => Err(failure.clone().into()),
             Some(Err(ending)) => Err(ending.clone()),
             None => Err(Ending::back("not fetched")),
         };
@@ -85,15 +132,17 @@ impl Memory {
     }
 }
 
-impl<L, B, D, R, E, K> Enricher<L, B, D, R, E, K>
-where
-    L: Ledger,
-    B: Bus,
-    D: DeadLetterQueue,
-    R: Redelivery,
-    E: Entities,
-    K: Clock,
-{
+/// What is to be done before an event's entities are judged again.
+enum Again {
+    /// Nothing: this is the first time.
+    No,
+    /// Read what is remembered of entities that nobody expected.
+    Read(Vec<Key>),
+    /// Read everything, and then fetch everything.
+    Everything,
+}
+
+impl<P: Parts> Enricher<P> {
     /// Which events have to be worked out, and what is to be done with the others.
     pub(super) async fn open_jobs<'a>(
         &self,
@@ -114,22 +163,22 @@ where
         (open, settled)
     }
 
-    /// Works out what is published for the events of a group.
-    pub(super) async fn work_out(
-        &self,
-        group: Vec<Job<'_>>,
-        snapshots: &Snapshots,
-        calls: &Calls<'_, E, K>,
-        until: Instant,
-    ) -> Vec<(usize, Prepared)> {
+    /// Works out what is published for the events of a group, in their order.
+    pub(super) async fn work_out(&self, group: Vec<Job<'_>>, shared: &Shared<'_, P>) -> Vec<(usize, Prepared)> {
         let keys: BTreeSet<Key> = group.iter().flat_map(Job::keys).collect();
-        let snapshots = keys.into_iter().filter_map(|key| Some((key.clone(), snapshots.get(&key)?.clone()))).collect();
-        let mut memory = Memory { snapshots, sightings: HashMap::new() };
-        let asked = group.iter().flat_map(|job| job.asked.iter().map(|entity| (job.org_id, entity.clone())));
-        self.fetch(asked.collect(), &mut memory, calls, until).await;
+        let asked: BTreeSet<Key> = group.iter().flat_map(Job::asks).map(|asked| asked.key()).collect();
+        let sightings = asked.into_iter().map(async |key| {
+            let sighted = within(shared.until, shared.first_sights.get(&key)).await;
+            (key, sighted.and_then(|sighted| sighted.ok_or_else(|| Ending::back("not fetched"))))
+        });
+        let mut memory = Memory {
+            sightings: join_all(sightings).await.into_iter().collect(),
+            read_late: keys.iter().filter(|key| shared.read_late.contains(key)).cloned().collect(),
+            snapshots: keys.into_iter().filter_map(|key| Some((key.clone(), shared.snapshots.get(&key)?.clone()))).collect(),
+        };
         let mut prepared = Vec::new();
         for job in group {
-            let outcome = within(until, self.settle_content(&job, &mut memory, calls, until)).await;
+            let outcome = within(shared.until, self.settle_content(&job, &mut memory, shared)).await;
             prepared.push((job.position, outcome.and_then(|outcome| outcome).into()));
         }
         prepared
@@ -156,23 +205,19 @@ where
         Err(Ending::back("the ledger row keeps changing"))
     }
 
-    /// Fetches entities, all at once.
-    async fn fetch(&self, asked: BTreeSet<Asked>, memory: &mut Memory, calls: &Calls<'_, E, K>, until: Instant) {
-        let fetching = asked.into_iter().map(async |(org_id, entity)| {
-            let sighting = within(until, calls.fetch(org_id, &entity)).await;
-            ((org_id, entity), sighting.and_then(|sighting| sighting.map_err(Ending::from)))
+    /// Fetches an event's entities anew, all at once; what has no states is as it was.
+    async fn fetch(&self, job: &Job<'_>, memory: &mut Memory, shared: &Shared<'_, P>) {
+        let sights = FirstSights::new(shared.calls, job.asks());
+        let sightings = job.asked.iter().filter(|entity| Key::is_kept(job.org_id, entity)).map(async |entity| {
+            let key = Key::of(job.org_id, entity);
+            let sighted = within(shared.until, sights.get(&key)).await;
+            (key, sighted.and_then(|sighted| sighted.ok_or_else(|| Ending::back("not fetched"))))
         });
-        memory.sightings.extend(join_all(fetching).await);
+        memory.sightings.extend(join_all(sightings).await);
     }
 
     /// Settles what is published for an event, and remembers what it was worked out from.
-    async fn settle_content(
-        &self,
-        job: &Job<'_>,
-        memory: &mut Memory,
-        calls: &Calls<'_, E, K>,
-        until: Instant,
-    ) -> Result<Ready, Ending> {
+    async fn settle_content(&self, job: &Job<'_>, memory: &mut Memory, shared: &Shared<'_, P>) -> Result<Ready, Ending> {
         let message = job.message;
         // It was one when the message was opened.
         let event =
@@ -180,38 +225,52 @@ where
         let (told, says_deleted) = (told::by_event(&event), told::says_deleted(&event));
         let mut audits = None;
         let mut keys: BTreeSet<Key> = job.keys().collect();
-        for round in 0..MAX_ROUNDS {
-            if round > 0 {
-                // First what is remembered, then what is: see the judgement.
-                let keys: Vec<Key> = keys.iter().cloned().collect();
-                let known = self.ledger.look(&[message.identity().key], &keys).await?;
-                if let Next::Ready(ready) = self.next_step(job, known.rows.into_iter().map(|(_, row)| row).next()).await? {
-                    return Ok(ready);
+        let mut again = Again::No;
+        for _ in 0..MAX_ROUNDS {
+            match again {
+                Again::No => {}
+                Again::Read(unread) => {
+                    let known = self.ledger.look(&[], &unread).await?;
+                    memory.snapshots.extend(remembered(unread.iter().cloned(), known.snapshots));
+                    keys.extend(unread.iter().cloned());
+                    memory.read_late.extend(unread);
                 }
-                memory.snapshots.extend(keys.into_iter().map(|key| (key, None)));
-                memory.snapshots.extend(known.snapshots.into_iter().map(|(key, snapshot)| (key, Some(snapshot))));
-                let asked = job.asked.iter().map(|entity| (job.org_id, entity.clone()));
-                self.fetch(asked.collect(), memory, calls, until).await;
+                Again::Everything => {
+                    // First what is remembered, then what is: see the judgement.
+                    let keys = Vec::from_iter(keys.clone());
+                    let known = self.ledger.look(&[message.identity().key], &keys).await?;
+                    if let Next::Ready(ready) = self.next_step(job, known.rows.into_iter().map(|(_, row)| row).next()).await? {
+                        return Ok(ready);
+                    }
+                    memory.read_late.retain(|key| !keys.contains(key));
+                    memory.snapshots.extend(remembered(keys, known.snapshots));
+                    self.fetch(job, memory, shared).await;
+                }
             }
             let now_ms = self.clock.now_ms();
             let assembly = Assembly {
                 org_id: job.org_id,
                 snapshots: &memory.snapshots,
+                read_late: &memory.read_late,
                 says_deleted,
                 rules: &self.rules,
                 snapshot_ttl_s: i64::try_from(self.limits.snapshot_ttl.as_secs()).unwrap_or(i64::MAX),
                 now_ms,
             };
-            let mut outcome = match assembly.assemble(&memory.sightings(job)?) {
+            let mut outcome = match assembly.assemble(&memory.sightings(job, now_ms)?) {
                 Assembled::Complete(outcome) => *outcome,
                 Assembled::Wait { until_ms } => return Err(wait(until_ms - now_ms)),
                 Assembled::Unread(unread) => {
-                    keys.extend(unread);
+                    again = Again::Read(unread);
+                    continue;
+                }
+                Assembled::Stale => {
+                    again = Again::Everything;
                     continue;
                 }
             };
             if told.is_empty() && audits.is_none() {
-                audits = self.audits(job, &event, &outcome, calls).await?;
+                audits = self.audits(job, &event, &outcome, shared.calls).await?;
             }
             outcome.tell_changes(if told.is_empty() { audits.as_deref().unwrap_or_default() } else { &told });
             outcome.enriched.entities.extend(job.skipped.iter().map(skipped));
@@ -219,7 +278,7 @@ where
             let identity = message.identity();
             let detail = cloud_event::detail(&event, &identity, &outcome.enriched, self.limits.max_entry_bytes)
                 .map_err(|TooLarge| Ending::Dead { reason: Reason::TooLargeForBus, cause: TooLarge.to_string() })?;
-            if message.wanted.is_empty() && job.is_claimed && event.is_the_same_in_every_delivery() {
+            if !message.names_entities() && job.is_claimed && event.is_the_same_in_every_delivery() {
                 return Ok(Ready { position: job.position, detail, stored: false });
             }
             let commit = Commit { identity: &identity, detail: &detail, moves: &outcome.moves, now_ms };
@@ -227,6 +286,7 @@ where
                 memory.snapshots.extend(outcome.moves.into_iter().map(|step| (step.key, Some(step.next))));
                 return Ok(Ready { position: job.position, detail, stored: true });
             }
+            again = Again::Everything;
         }
         Err(Ending::back("others keep being first"))
     }
@@ -237,7 +297,7 @@ where
         job: &Job<'_>,
         event: &Event<'_>,
         outcome: &Outcome,
-        calls: &Calls<'_, E, K>,
+        calls: &Calls<'_, P::Entities, P::Clock>,
     ) -> Result<Option<Vec<Told>>, Ending> {
         let customer = outcome.differs().find(|entity| entity.kind == Kind::Customer);
         let (Some(request_id), Some(customer), true) = (event.request_id(), customer, told::is_customer_update(event)) else {
@@ -265,7 +325,7 @@ enum Next {
 }
 
 /// Does some work while there is time; a panic is that work's own affair.
-async fn within<T>(until: Instant, work: impl Future<Output = T>) -> Result<T, Ending> {
+pub(super) async fn within<T>(until: Instant, work: impl Future<Output = T>) -> Result<T, Ending> {
     match timeout_at(until, AssertUnwindSafe(work).catch_unwind()).await {
         Ok(Ok(done)) => Ok(done),
         Ok(Err(_panic)) => Err(Ending::panic()),

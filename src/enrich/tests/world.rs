@@ -1,7 +1,7 @@
 //! The world of these tests: one double for all that an enricher needs.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::atomic::{AtomicU32, Ordering},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -10,13 +10,13 @@ use serde_json::{Value, value::RawValue};
 
 use super::{super::*, detail_schema};
 use crate::{
-    entity::{EntityRef, FetchFailure, Fetched, Scope, Status},
+    entity::{By, EntityRef, FetchFailure, Fetched, Scope, Status},
     ledger::{
         Identity, Row, Status as RowStatus,
         writes::{Attempt, Condition, MARK_PUBLISHED, MARK_PUBLISHED_UNSTORED, STORE},
     },
     metrics::tests::unwritten,
-    ports::{Commit, Entry, Known, PortError, Written},
+    ports::{Commit, Entities, Entry, Known, Parts, PortError, Written},
     snapshot::{Snapshot, may_move},
     told::Told,
 };
@@ -49,6 +49,14 @@ pub(super) struct State {
     pub(super) bodies: BTreeMap<String, String>,
     /// Who is answered for somebody merged away.
     pub(super) survivors: BTreeMap<String, String>,
+    /// Cards by number.
+    pub(super) cards: BTreeMap<String, String>,
+    /// Orgs whose credentials are refused.
+    pub(super) orgs_refused: BTreeSet<Option<i64>>,
+    /// Subjects of entities that are not ready.
+    pub(super) unready: BTreeSet<String>,
+    /// The subjects of each call's entities.
+    pub(super) asked: Vec<String>,
     /// So many commits are still refused.
     pub(super) commits_refused: u32,
     /// What the audit log answers.
@@ -63,7 +71,7 @@ impl World {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn enricher(&self) -> Enricher<Self, Self, Self, Self, Self, Self> {
+    pub(super) fn enricher(&self) -> Enricher<Self> {
         let limits = Limits {
             event_ttl: Duration::from_secs(21 * 86_400),
             max_attempts: 3,
@@ -105,6 +113,15 @@ impl World {
 
 fn down(call: &'static str) -> PortError {
     PortError::Unavailable { call, cause: "down".to_owned() }
+}
+
+impl Parts for World {
+    type Ledger = Self;
+    type Bus = Self;
+    type DeadLetters = Self;
+    type Redelivery = Self;
+    type Entities = Self;
+    type Clock = Self;
 }
 
 impl Clock for World {
@@ -164,6 +181,10 @@ impl Ledger for World {
         self.mark(MARK_PUBLISHED_UNSTORED, &identity.key, expires_at_s)
     }
 
+    async fn ignored(&self, identity: &Identity, _now_s: i64, expires_at_s: i64) -> Result<Written, PortError> {
+        self.mark(MARK_PUBLISHED_UNSTORED, &identity.key, expires_at_s)
+    }
+
     async fn failed(&self, identity: &Identity, _reason: Reason, _expires_at_s: i64) -> Result<Written, PortError> {
         self.state().rows.entry(identity.key.clone()).or_default().status = Some(RowStatus::Failed);
         Ok(Written::Yes)
@@ -210,41 +231,63 @@ impl Redelivery for World {
     }
 }
 
-/// Customer 13 makes the process panic, customer 14 never answers.
+/// Customer 13 makes the process panic, customer 14 never answers. The card with number N is card 1N, and customer N's.
 impl Entities for World {
-    async fn fetch(&self, _org_id: Option<i64>, entity: &EntityRef) -> Result<Fetched, FetchFailure> {
+    async fn fetch(&self, org_id: Option<i64>, entities: &[EntityRef]) -> Vec<Result<Fetched, FetchFailure>> {
         {
             let mut state = self.state();
             state.calls += 1;
+            state.asked.push(entities.iter().map(EntityRef::subject).collect::<Vec<_>>().join("+"));
             state.in_flight += 1;
             state.most_in_flight = state.most_in_flight.max(state.in_flight);
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
         self.state().in_flight -= 1;
-        assert_ne!(entity.id, "13");
-        if entity.id == "14" {
+        if entities.iter().any(|entity| entity.id == "14") {
             std::future::pending::<()>().await;
         }
-        if self.state().api_down {
-            return Err(FetchFailure { scope: Scope::Api, retry_after_s: Some(77), cause: "503".to_owned() });
-        }
-        let fetched_at_ms = self.now_ms();
-        let state = self.state();
-        let survivor_id = state.survivors.get(&entity.id).cloned();
-        let id = survivor_id.as_ref().unwrap_or(&entity.id);
-        let body = state.bodies.get(id).cloned().unwrap_or_else(|| format!("{{\"id\":{id}}}"));
-        Ok(Fetched {
-            status: Status::Found,
-            survivor_id,
-            body: Some(Arc::from(RawValue::from_string(body).unwrap())),
-            fetched_at_ms,
-        })
+        entities.iter().map(|entity| self.answer(org_id, entity)).collect()
     }
 
     async fn audits(&self, _: Option<i64>, _: &EntityRef, _: &str, _: i64) -> Result<Vec<Told>, FetchFailure> {
         let mut state = self.state();
         state.audit_calls += 1;
         state.audits.clone().unwrap_or_else(|| Ok(Vec::new()))
+    }
+}
+
+impl World {
+    fn answer(&self, org_id: Option<i64>, entity: &EntityRef) -> Result<Fetched, FetchFailure> {
+        assert_ne!(entity.id, "13");
+        let state = self.state();
+        let failure = |scope, cause: &str| Err(FetchFailure { scope, retry_after_s: Some(77), cause: cause.to_owned() });
+        if state.api_down {
+            return failure(Scope::Api, "503");
+        }
+        if state.orgs_refused.contains(&org_id) {
+            return failure(Scope::Org, "401");
+        }
+        if state.unready.contains(&entity.subject()) {
+            return failure(Scope::NotReady, "not ready");
+        }
+        let fetched_at_ms = NOW_MS + state.passed_ms;
+        let fetched = |answered_id: Option<String>, body: String| Fetched {
+            status: Status::Found,
+            answered_id,
+            body: Some(Arc::from(RawValue::from_string(body).unwrap())),
+            fetched_at_ms,
+        };
+        if let By::Number(number) | By::NumberOnly(number) = &entity.by {
+            let Some(body) = state.cards.get(number) else {
+                return Ok(Fetched { status: Status::NotFound, answered_id: None, body: None, fetched_at_ms });
+            };
+            let id = format!("1{number}");
+            return Ok(fetched(Some(id).filter(|id| *id != entity.id), body.clone()));
+        }
+        let survivor_id = state.survivors.get(&entity.id).cloned();
+        let id = survivor_id.as_ref().unwrap_or(&entity.id);
+        let body = state.bodies.get(id).cloned().unwrap_or_else(|| format!("{{\"id\":{id}}}"));
+        Ok(fetched(survivor_id, body))
     }
 }
 
