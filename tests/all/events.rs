@@ -156,6 +156,31 @@ fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("events").join(name)
 }
 
+/// Every delivery that is accepted, by the name of its file without ending.
+pub(crate) fn accepted() -> BTreeMap<String, Accepted> {
+    let rows = table("receiver").into_iter().filter(|(_, row)| row[1] == "200 accepted");
+    rows.map(|(file, row)| {
+        let text = fs::read_to_string(folder("receiver").join(&file)).unwrap();
+        let entities = row[4].split(", ").filter(|kind| *kind != "–").map(str::to_owned).collect();
+        let body = String::from_utf8(body_of(&text)).unwrap();
+        let id = row[2].trim_matches('`').to_owned();
+        (file.trim_end_matches(".json").to_owned(), Accepted { request: parsed(&text), body, id, entities })
+    })
+    .collect()
+}
+
+/// A delivery that is accepted, and what the README says of it.
+pub(crate) struct Accepted {
+    /// As the gateway hands it to the receiver.
+    pub(crate) request: Value,
+    /// What Capillary sent.
+    pub(crate) body: String,
+    /// The `eventId` in the answer.
+    pub(crate) id: String,
+    /// The kinds of entities that the enricher brings.
+    pub(crate) entities: Vec<String>,
+}
+
 /// All files of a folder, by name.
 fn files(name: &str) -> BTreeMap<String, String> {
     let entries = fs::read_dir(folder(name)).unwrap().map(|entry| entry.unwrap().path());
