@@ -79,8 +79,8 @@ fn the_readme_names_every_file_and_no_other() {
 fn the_readme_tells_an_answer_and_an_id_for_every_delivery() {
     for (name, text) in files("receiver") {
         let row = &table("receiver")[&name];
-        let [_, answer, id, event_name] = row.as_slice() else {
-            panic!("{name}: the row has not five cells");
+        let [_, answer, id, event_name, _] = row.as_slice() else {
+            panic!("{name}: the row has not six cells");
         };
         assert!(ANSWERS.contains(&answer.as_str()), "{name}: {answer}");
         if answer != "200 accepted" {
@@ -154,6 +154,31 @@ fn the_mixed_batch_holds_every_encoding_and_two_that_are_out_of_the_ordinary() {
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("events").join(name)
+}
+
+/// Every delivery that is accepted, by the name of its file without ending.
+pub(crate) fn accepted() -> BTreeMap<String, Accepted> {
+    let rows = table("receiver").into_iter().filter(|(_, row)| row[1] == "200 accepted");
+    rows.map(|(file, row)| {
+        let text = fs::read_to_string(folder("receiver").join(&file)).unwrap();
+        let entities = row[4].split(", ").filter(|kind| *kind != "–").map(str::to_owned).collect();
+        let body = String::from_utf8(body_of(&text)).unwrap();
+        let id = row[2].trim_matches('`').to_owned();
+        (file.trim_end_matches(".json").to_owned(), Accepted { request: parsed(&text), body, id, entities })
+    })
+    .collect()
+}
+
+/// A delivery that is accepted, and what the README says of it.
+pub(crate) struct Accepted {
+    /// As the gateway hands it to the receiver.
+    pub(crate) request: Value,
+    /// What Capillary sent.
+    pub(crate) body: String,
+    /// The `eventId` in the answer.
+    pub(crate) id: String,
+    /// The kinds of entities that the enricher brings.
+    pub(crate) entities: Vec<String>,
 }
 
 /// All files of a folder, by name.

@@ -6,6 +6,7 @@
     reason = "a panic is how a test fails, and its bodies are invented"
 )]
 
+mod catalogue;
 mod consumer;
 mod deployed;
 mod detail_schema;
