@@ -18,7 +18,7 @@
 //!             ├ snapshot  what an answer means beside the last known state; stamp: the entity's own time
 //!             ├ change    what changed between two states
 //!             ├ told      what the event or the audit log say of it
-//!             ├ cloud_event  what is published
+//!             ├ cloud_event  what is published; redact: what of it may not be on the bus as it is
 //!             └ backoff   when what failed is tried again
 //! ```
 //!
@@ -48,6 +48,7 @@ pub mod message;
 pub mod metrics;
 pub mod ports;
 pub mod receive;
+pub mod redact;
 pub mod routes;
 pub mod secret;
 pub mod snapshot;

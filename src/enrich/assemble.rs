@@ -117,6 +117,7 @@ impl Assembling<'_> {
             baseline: Some(false),
             version: known.as_ref().map(|known| known.version),
             body: None,
+            by_number: false,
         };
         match (judge_seen(entity.kind, known.as_ref(), &seen, self.assembly.rules, self.assembly.now_ms), known) {
             (Judgement::Stays { body }, _) => self.tell(View { body, ..view }),
@@ -164,6 +165,7 @@ impl Assembling<'_> {
             baseline: None,
             version,
             body: None,
+            by_number: false,
         });
         if let Judgement::Moves(moved) = judgement {
             self.remember(key, known.as_ref(), moved.next, TOMBSTONE_TTL_S);
@@ -178,7 +180,16 @@ impl Assembling<'_> {
             (status, _) => (status, None),
         };
         let fetched_at_ms = (status != Status::Skipped).then_some(sighting.fetched.fetched_at_ms);
-        self.tell(View { kind: entity.kind, id: entity.id.clone(), status, fetched_at_ms, baseline: None, version, body: None });
+        self.tell(View {
+            kind: entity.kind,
+            id: entity.id.clone(),
+            status,
+            fetched_at_ms,
+            baseline: None,
+            version,
+            body: None,
+            by_number: false,
+        });
     }
 
     /// The key and what is remembered under it, once for each.

@@ -26,6 +26,7 @@ use crate::{
     message::Reason,
     metrics::Metric,
     ports::{Bus, Clock, Commit, DeadLetterQueue, Entities, Ledger, Redelivery, Written},
+    redact::{Redaction, Redactor},
     snapshot::Key,
     told::{self, Told},
 };
@@ -217,8 +218,15 @@ where
             outcome.enriched.entities.extend(job.skipped.iter().map(skipped));
 
             let identity = message.identity();
-            let detail = cloud_event::detail(&event, &identity, &outcome.enriched, self.limits.max_entry_bytes)
-                .map_err(|TooLarge| Ending::Dead { reason: Reason::TooLargeForBus, cause: TooLarge.to_string() })?;
+            let nothing = Redaction::default();
+            let detail = cloud_event::detail(
+                &event,
+                &identity,
+                &outcome.enriched,
+                &Redactor::new(&nothing, None),
+                self.limits.max_entry_bytes,
+            )
+            .map_err(|TooLarge| Ending::Dead { reason: Reason::TooLargeForBus, cause: TooLarge.to_string() })?;
             if message.wanted.is_empty() && job.is_claimed && event.is_the_same_in_every_delivery() {
                 return Ok(Ready { position: job.position, detail, stored: false });
             }
@@ -288,5 +296,6 @@ fn skipped(entity: &EntityRef) -> View {
         baseline: None,
         version: None,
         body: None,
+        by_number: false,
     }
 }
