@@ -13,6 +13,7 @@
 //!
 //! enricher   batch        Lambda's SQS event in, its answer out
 //!            enrich       a batch: read what is known, fetch, judge, store, publish, mark
+//!             ├ filter    which events are enriched, published as they came, or ignored
 //!             ├ routes    which entities stand behind which event
 //!             ├ entity    what they are, and what a call for one may come to
 //!             ├ snapshot  what an answer means beside the last known state; stamp: the entity's own time
@@ -41,6 +42,7 @@ pub mod disposition;
 pub mod enrich;
 pub mod entity;
 pub mod event;
+pub mod filter;
 pub mod gateway;
 pub mod ledger;
 pub mod logging;
