@@ -234,6 +234,14 @@ fn a_change_is_treated_as_what_stands_at_its_path() {
 }
 
 #[test]
+fn a_change_within_what_is_dropped_is_dropped_also_where_it_would_be_hashed() {
+    assert_eq!(changed("profiles", "firstName", "/profiles/0/firstName", json!("Ana")), None);
+    assert_eq!(changed("firstName", "profiles", "/profiles/0/firstName", json!("Ana")), None);
+    let hashed = Some(json!({"lastName": key().pseudonym("Silva")}));
+    assert_eq!(changed("firstName", "profiles", "/profiles/0", json!({"firstName": "Ana", "lastName": "Silva"})), hashed);
+}
+
+#[test]
 fn a_value_of_a_change_is_walked_like_a_body() {
     let profile = || json!({"identifiers": [{"type": "mobile", "value": 919_900_112_233_i64}], "firstName": "Ana"});
     let without = json!({"identifiers": [{"type": "mobile"}], "firstName": "Ana"});
