@@ -1,4 +1,5 @@
-"""Fills the two secrets of a deployed stack: the headers that a delivery must bear, and the credentials for Capillary.
+"""Fills the two secrets of a deployed stack: the headers that a delivery must bear, and the credentials for Capillary
+with the key of pseudonyms, where there are to be some.
 
     make secrets WEBHOOK=webhook.json CAPILLARY=capillary.json [STACK=capillary-events] [PROFILE=…] [REGION=…]
 

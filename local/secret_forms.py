@@ -1,4 +1,5 @@
-"""The forms of the two secrets, as the functions read them (src/auth.rs, src/capillary/credentials.rs).
+"""The forms of the two secrets, as the functions read them (src/auth.rs, src/capillary/credentials.rs,
+src/redact/key.rs).
 
     python3 local/secret_forms.py webhook|capillary < file
 
@@ -15,7 +16,8 @@ from typing import Any
 
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # Those of the local stack stand in this repository, so they keep nobody out.
-PUBLISHED = {"local-key", "Basic Y2FwaWxsYXJ5OmxvY2Fs", "sandbox-secret"}
+PUBLISHED = {"local-key", "Basic Y2FwaWxsYXJ5OmxvY2Fs", "sandbox-secret", "sandbox-hash-key"}
+MIN_HASH_KEY_CHARS = 16
 
 
 class BadSecret(Exception):
@@ -50,11 +52,16 @@ def is_time(text: Any) -> bool:
 
 
 def check_capillary(secret: Any) -> None:
-    """`{"key","secret"}`, `{"username","password"}`, or `{"orgs":{"<id>":{…}},"default":{…}}`."""
+    """`{"key","secret"}`, `{"username","password"}`, or `{"orgs":{"<id>":{…}},"default":{…}}`; each also with a `hashKey`."""
     if not isinstance(secret, dict):
         raise BadSecret("the Capillary secret must be a JSON object")
+    hash_key = secret.get("hashKey")
+    if hash_key is not None and not (isinstance(hash_key, str) and len(hash_key) >= MIN_HASH_KEY_CHARS):
+        raise BadSecret(f'the Capillary secret\'s "hashKey" must be a text of at least {MIN_HASH_KEY_CHARS} characters')
     if not secret.keys() & {"orgs", "default"}:
         return check_credentials(secret)
+    if unknown := secret.keys() - {"orgs", "default", "hashKey"}:
+        raise BadSecret(f"the Capillary secret has members that mean nothing: {', '.join(sorted(unknown))}")
     orgs = secret.get("orgs", {})
     if not isinstance(orgs, dict) or not all(re.fullmatch(r"[0-9]+", org) for org in orgs):
         raise BadSecret('the Capillary secret\'s "orgs" must have the orgs\' ids as names')

@@ -2,7 +2,9 @@
 //!
 //! What came from outside (the event, the entities' bodies) is put in as the text it was, so numbers keep their digits.
 
-use std::{borrow::Cow, cmp::Reverse, sync::Arc};
+mod redacted;
+
+use std::{cmp::Reverse, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
@@ -13,13 +15,16 @@ use crate::{
     entity::{Kind, Status},
     event::Event,
     ledger::Identity,
+    redact::Redactor,
     told::Origin,
 };
 
 /// EventBridge's `Source`.
 pub const SOURCE: &str = "capillary.events";
-/// The name of an event that has none.
-const UNKNOWN: &str = "unknown";
+/// The name that an event without one goes by.
+pub(crate) const UNKNOWN: &str = "unknown";
+/// The org that an event without one goes by.
+pub(crate) const NO_ORG: i64 = 0;
 const TYPE_PREFIX: &str = "capillary.";
 /// Of what the bus counts, all but the detail and the detail type: the source, and 14 bytes for a time
 /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html>).
@@ -64,6 +69,8 @@ pub struct View {
     pub version: Option<i64>,
     /// The state.
     pub body: Option<Arc<RawValue>>,
+    /// Whether the id is the number of a card, as the event had it, since nobody told the card's id. Such a one has no changes.
+    pub by_number: bool,
 }
 
 /// A change of one of the entities.
@@ -137,6 +144,9 @@ struct Enrichment {
     status: EnrichmentStatus,
     late: bool,
     truncated: bool,
+    /// Only told where it is so.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    redacted: bool,
 }
 
 /// Even without entities the event is larger than the bus takes.
@@ -144,14 +154,20 @@ struct Enrichment {
 #[error("the event is too large for the bus even without entities")]
 pub struct TooLarge;
 
-/// The `Detail` of an event with what is known of its entities. Until it fits, it loses first bodies, biggest first; then the values
-/// of changes, biggest first, but not where they are; then the changes.
+/// The `Detail` of an event with what is known of its entities, as far as it may be on the bus (`redactor`). Until it fits, it loses
+/// first bodies, biggest first; then the values of changes, biggest first, but not where they are; then the changes.
 ///
 /// # Errors
 /// It does not fit even without all that.
-pub fn detail(event: &Event<'_>, identity: &Identity, enriched: &Enriched, max_entry_bytes: usize) -> Result<String, TooLarge> {
+pub fn detail(
+    event: &Event<'_>,
+    identity: &Identity,
+    enriched: &Enriched,
+    redactor: &Redactor<'_>,
+    max_entry_bytes: usize,
+) -> Result<String, TooLarge> {
     let name = event.name().unwrap_or_else(|| UNKNOWN.to_owned());
-    let text = RawValue::from_string(event.to_json()).unwrap_or_else(|_| RawValue::NULL.to_owned());
+    let text = RawValue::from_string(redactor.event(event.to_json())).unwrap_or_else(|_| RawValue::NULL.to_owned());
     let complete = enriched.entities.iter().all(|entity| entity.status == Status::Found);
     let status = match complete {
         _ if enriched.entities.is_empty() => EnrichmentStatus::None,
@@ -159,12 +175,12 @@ pub fn detail(event: &Event<'_>, identity: &Identity, enriched: &Enriched, max_e
         false => EnrichmentStatus::Partial,
     };
     let mut truncated = enriched.truncated;
-    let mut enriched = Cow::Borrowed(enriched);
+    let mut enriched = enriched.redacted(redactor);
     loop {
         let envelope = Envelope {
             specversion: "1.0",
             id: &identity.key,
-            source: format!("/capillary/orgs/{}", identity.org_id.unwrap_or_default()),
+            source: format!("/capillary/orgs/{}", identity.org_id.unwrap_or(NO_ORG)),
             subject: enriched.entities.first().map(|entity| format!("{}/{}", entity.kind.as_str(), entity.id)),
             time: rfc3339(event.created_at_ms().unwrap_or(identity.received_at_ms)),
             datacontenttype: "application/json",
@@ -172,7 +188,7 @@ pub fn detail(event: &Event<'_>, identity: &Identity, enriched: &Enriched, max_e
                 event: &text,
                 entities: enriched.entities.iter().map(Entity::of).collect(),
                 changes: &enriched.changes,
-                enrichment: Enrichment { status, late: enriched.late, truncated },
+                enrichment: Enrichment { status, late: enriched.late, truncated, redacted: !redactor.is_idle() },
             },
             event_type: format!("{TYPE_PREFIX}{name}"),
         };

@@ -2,9 +2,13 @@
 //!
 //! A setting that is missing or makes no sense fails the start with its name, never a request.
 
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
 
-use crate::change::Volatile;
+use crate::{
+    change::Volatile,
+    filter::Filter,
+    redact::{Patterns, Redaction},
+};
 
 /// The fewest days a ledger row may live: more than the sender's 7 days of resending and the queues' 14 days together need.
 const MIN_EVENT_TTL_DAYS: u32 = 15;
@@ -17,7 +21,7 @@ pub enum ConfigError {
     /// The variable is not set, or empty.
     #[error("environment variable {0} is not set")]
     Missing(&'static str),
-    /// The variable has a value that can't be used; the value itself is not repeated.
+    /// The variable has a value that can't be used. It is not repeated, but for rules and patterns, which hold no secrets.
     #[error("environment variable {name} {problem}")]
     Invalid {
         /// Which variable.
@@ -62,6 +66,10 @@ pub struct EnricherConfig {
     pub snapshot_ttl: Duration,
     /// `VOLATILE_FIELDS`: what changes by itself and is no change (`autoUpdateTime,lastUpdatedOn,attribution/modifiedDate,attributionV2/modifiedDate,warnings`).
     pub volatile: Volatile,
+    /// `EVENT_RULES`: which events are enriched, published as they came, or ignored (none: all are enriched).
+    pub filter: Filter,
+    /// `DROP_PATHS`, `HASH_PATHS`: what is left out of published events, and what is replaced by pseudonyms (nothing).
+    pub redaction: Redaction,
     /// `EVENT_BUS_NAME`: where enriched events go.
     pub event_bus_name: String,
     /// `MAX_ATTEMPTS`: failures of an event's own before it is dead-lettered (8).
@@ -131,6 +139,11 @@ impl EnricherConfig {
             snapshot_ttl: days(number(source, "SNAPSHOT_TTL_DAYS", 400, 1..=3650)?),
             // Empty is a choice here: everything is a change.
             volatile: Volatile::parse(&source.get("VOLATILE_FIELDS").unwrap_or_else(|| VOLATILE_FIELDS.to_owned())),
+            filter: read(source, "EVENT_RULES", Filter::parse)?,
+            redaction: Redaction {
+                drop: read(source, "DROP_PATHS", Patterns::parse)?,
+                hash: read(source, "HASH_PATHS", Patterns::parse)?,
+            },
             event_bus_name: required(source, "EVENT_BUS_NAME")?,
             max_attempts: number(source, "MAX_ATTEMPTS", 8, 1..=1000)?,
             max_entry_bytes: size(number(source, "MAX_ENTRY_KIB", 256, 1..=256)?) * 1024,
@@ -173,6 +186,16 @@ fn optional(source: &impl Source, name: &str) -> Option<String> {
 
 fn required(source: &impl Source, name: &'static str) -> Result<String, ConfigError> {
     optional(source, name).ok_or(ConfigError::Missing(name))
+}
+
+/// A text with a syntax of its own; one that is not set is empty.
+fn read<T, E: Display>(
+    source: &impl Source,
+    name: &'static str,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T, ConfigError> {
+    let text = source.get(name).unwrap_or_default();
+    parse(&text).map_err(|error| ConfigError::Invalid { name, problem: error.to_string() })
 }
 
 fn number(
@@ -280,6 +303,43 @@ mod tests {
             source.insert("EVENT_TTL_DAYS", days);
             let error = ReceiverConfig::read(&source).unwrap_err();
             assert_eq!(error.to_string(), "environment variable EVENT_TTL_DAYS must be a whole number from 15 to 3650");
+        }
+    }
+
+    #[test]
+    fn rules_and_patterns_are_empty_unless_set() {
+        for empty in [None, Some(""), Some(" , ")] {
+            let mut source = complete();
+            source.extend(["EVENT_RULES", "DROP_PATHS", "HASH_PATHS"].into_iter().zip(empty.into_iter().cycle()));
+            let config = EnricherConfig::read(&source).unwrap();
+            assert_eq!((config.filter, config.redaction), (Filter::default(), Redaction::default()));
+        }
+        let mut source = complete();
+        source.extend([("EVENT_RULES", "points*=pass"), ("DROP_PATHS", "mobile"), ("HASH_PATHS", "email")]);
+        let config = EnricherConfig::read(&source).unwrap();
+        let redaction = Redaction { drop: Patterns::parse("mobile").unwrap(), hash: Patterns::parse("email").unwrap() };
+        assert_eq!((config.filter, config.redaction), (Filter::parse("points*=pass").unwrap(), redaction));
+    }
+
+    #[test]
+    fn a_rule_or_pattern_that_cannot_be_read_is_named_with_its_variable() {
+        for (name, value, problem) in [
+            (
+                "EVENT_RULES",
+                "a=pass b=skip",
+                "rule that can't be read: number 2, `b=skip`, has none of the actions enrich, pass, ignore",
+            ),
+            (
+                "DROP_PATHS",
+                "/mobile",
+                "pattern that can't be read: number 1, `/mobile`, lies neither in /event nor in /entities/*/body",
+            ),
+            ("HASH_PATHS", "a//b", "pattern that can't be read: number 1, `a//b`, has a step without a name: * stands for any"),
+        ] {
+            let mut source = complete();
+            source.insert(name, value);
+            let error = EnricherConfig::read(&source).unwrap_err();
+            assert_eq!(error.to_string(), format!("environment variable {name} has a {problem}"));
         }
     }
 

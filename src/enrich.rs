@@ -44,10 +44,13 @@ pub use turnstile::Turnstile;
 
 use crate::{
     backoff,
+    filter::Filter,
     logging::milliseconds,
     message::{DeadLetter, Encoded, Encoding, Reason, decode},
     metrics::{Metric, Metrics},
     ports::{Bus, Clock, DeadLetterQueue, Ledger, Parts, Redelivery},
+    redact::{HashKey, Redaction},
+    secret::CachedSecret,
     snapshot::{Key, Rules},
 };
 use assemble::Snapshots;
@@ -97,6 +100,12 @@ pub struct Enricher<P: Parts> {
     pub rules: Rules,
     /// How many calls at once, and whether the API is trusted.
     pub turnstile: Turnstile,
+    /// Which events are enriched, passed on, or ignored.
+    pub filter: Filter,
+    /// What of them may not be on the bus.
+    pub redaction: Redaction,
+    /// The key of pseudonyms; read only where there are any.
+    pub hash_key: CachedSecret<P::Secrets, P::Clock, HashKey>,
     /// What is counted.
     pub metrics: Metrics,
 }
@@ -170,7 +179,7 @@ impl<P: Parts> Enricher<P> {
         let received_at_ms = incoming.received_at_ms.or(incoming.sent_at_ms).unwrap_or_else(|| self.clock.now_ms());
         let encoding = Encoding::from_attribute(incoming.content_encoding.as_deref());
         let (body, problem) = match (decode(&incoming.body, incoming.content_encoding.as_deref()), encoding) {
-            (Ok(body), _) => match Opened::new(incoming, body, received_at_ms, started) {
+            (Ok(body), _) => match Opened::new(incoming, body, received_at_ms, &self.filter, started) {
                 Ok(opened) => return Opening::Event(Box::new(opened)),
                 Err((error, body)) => (Encoded::of(&body), error.to_string()),
             },
@@ -220,7 +229,12 @@ impl<P: Parts> Enricher<P> {
         let mut snapshots: Snapshots = remembered(entities, known.snapshots);
 
         // Of some events the ledger says all that is to be known; they wait for no call.
-        let (open, mut settled) = self.open_jobs(jobs, &rows, prepare_until).await;
+        let (mut open, mut settled) = self.open_jobs(jobs, &rows, prepare_until).await;
+        let hash_key = if self.redaction.hash.is_empty() { None } else { self.hash_key.current().await };
+        if hash_key.is_none() && !self.redaction.hash.is_empty() {
+            let without_key = |job: Job<'_>| (job.position, Prepared::Ended(Ending::back("the API secret has no good hashKey")));
+            settled.extend(std::mem::take(&mut open).into_iter().map(without_key));
+        }
         let calls = Calls::new(&self.entities, &self.clock, &self.turnstile);
         let cards = self.find_cards(open, &snapshots, &calls, prepare_until).await;
         settled.extend(cards.ended.into_iter().map(|(position, ending)| (position, Prepared::Ended(ending))));
@@ -230,7 +244,7 @@ impl<P: Parts> Enricher<P> {
         for (key, sighting) in cards.sighted {
             first_sights.add(key, Ok(sighting));
         }
-        let shared = Shared { snapshots, read_late, first_sights, calls: &calls, until: prepare_until };
+        let shared = Shared { snapshots, read_late, first_sights, calls: &calls, hash_key, until: prepare_until };
         let groups = groups::by_entity(cards.jobs);
         let groups = groups.into_iter().map(|group| self.work_out(group, &shared).boxed_local());
         let preparing = groups.chain([async { settled }.boxed_local()]).collect();

@@ -13,12 +13,13 @@
 //!
 //! enricher   batch        Lambda's SQS event in, its answer out
 //!            enrich       a batch: read what is known, fetch, judge, store, publish, mark
+//!             ├ filter    which events are enriched, published as they came, or ignored
 //!             ├ routes    which entities stand behind which event
 //!             ├ entity    what they are, and what a call for one may come to
 //!             ├ snapshot  what an answer means beside the last known state; stamp: the entity's own time
 //!             ├ change    what changed between two states
 //!             ├ told      what the event or the audit log say of it
-//!             ├ cloud_event  what is published
+//!             ├ cloud_event  what is published; redact: what of it may not be on the bus as it is
 //!             └ backoff   when what failed is tried again
 //! ```
 //!
@@ -41,6 +42,7 @@ pub mod disposition;
 pub mod enrich;
 pub mod entity;
 pub mod event;
+pub mod filter;
 pub mod gateway;
 pub mod ledger;
 pub mod logging;
@@ -48,6 +50,7 @@ pub mod message;
 pub mod metrics;
 pub mod ports;
 pub mod receive;
+pub mod redact;
 pub mod routes;
 pub mod secret;
 pub mod snapshot;

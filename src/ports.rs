@@ -214,6 +214,8 @@ pub trait Parts {
     type Redelivery: Redelivery;
     /// Capillary.
     type Entities: Entities;
+    /// The secret with the key of pseudonyms.
+    type Secrets: SecretStore;
     /// The time.
     type Clock: Clock;
 }

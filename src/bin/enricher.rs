@@ -11,6 +11,7 @@ use capillary_events::{
     logging,
     metrics::Metrics,
     ports::{Clock, Parts},
+    secret::CachedSecret,
     snapshot::Rules,
 };
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
@@ -24,6 +25,7 @@ impl Parts for Real {
     type DeadLetters = Queue;
     type Redelivery = Queue;
     type Entities = CapillaryClient<Secret, SystemClock>;
+    type Secrets = Secret;
     type Clock = SystemClock;
 }
 
@@ -43,6 +45,9 @@ async fn main() -> Result<(), Error> {
             volatile: config.volatile,
         },
         turnstile: Turnstile::new(config.capillary.max_concurrency),
+        filter: config.filter,
+        redaction: config.redaction,
+        hash_key: CachedSecret::new(Secret::new(&aws, config.capillary_secret_id.clone()), SystemClock),
         entities: CapillaryClient::new(
             config.capillary,
             Secret::new(&aws, config.capillary_secret_id),

@@ -1,11 +1,12 @@
 //! The secret with the API credentials: `{"key","secret"}` for OAuth, `{"username","password"}` for Basic, or
-//! `{"orgs": {"100737": {…}}, "default": {…}}` where they differ by org.
+//! `{"orgs": {"100737": {…}}, "default": {…}}` where they differ by org. The member `hashKey` may stand beside these; it is no
+//! credential, and is read elsewhere.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use md5::{Digest, Md5};
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 use crate::{event::hex, secret::Meaning};
 
@@ -50,6 +51,8 @@ struct WrittenBook {
     #[serde(default)]
     orgs: BTreeMap<i64, Written>,
     default: Option<Written>,
+    #[serde(rename = "hashKey", default)]
+    _hash_key: IgnoredAny,
 }
 
 /// A text that is not empty.
@@ -131,5 +134,15 @@ mod tests {
             }
         }
         assert!(CredentialBook::parse("").is_err());
+    }
+
+    #[test]
+    fn a_key_for_pseudonyms_beside_them_does_not_matter() {
+        let examples: serde_json::Value = serde_json::from_str(include_str!("../../local/secrets/examples.json")).unwrap();
+        for word in ["good", "bad"] {
+            for secret in examples["hashKey"][word].as_array().unwrap() {
+                assert!(CredentialBook::parse(&secret.to_string()).is_ok(), "{secret}");
+            }
+        }
     }
 }

@@ -1,5 +1,9 @@
 use super::*;
-use crate::change::Op;
+use crate::{
+    change::Op,
+    redact::{HashKey, Patterns, Redaction},
+    secret::Meaning,
+};
 use serde_json::json;
 
 fn customer(id: &str, body: &str) -> View {
@@ -11,6 +15,7 @@ fn customer(id: &str, body: &str) -> View {
         baseline: Some(true),
         version: Some(7),
         body: Some(Arc::from(RawValue::from_string(body.to_owned()).unwrap())),
+        by_number: false,
     }
 }
 
@@ -21,8 +26,14 @@ fn change(path: &str, after: &str) -> EntityChange {
 }
 
 fn of(body: &str, enriched: &Enriched, max_entry_bytes: usize) -> Result<String, TooLarge> {
+    redacted("", "", body, enriched, max_entry_bytes)
+}
+
+fn redacted(drop: &str, hash: &str, body: &str, enriched: &Enriched, max_entry_bytes: usize) -> Result<String, TooLarge> {
     let event = Event::parse(body.as_bytes()).unwrap();
-    detail(&event, &Identity::of(&event, 1_000), enriched, max_entry_bytes)
+    let redaction = Redaction { drop: Patterns::parse(drop).unwrap(), hash: Patterns::parse(hash).unwrap() };
+    let key = HashKey::parse(r#"{"hashKey":"0123456789abcdef"}"#).unwrap();
+    detail(&event, &Identity::of(&event, 1_000), enriched, &Redactor::new(&redaction, Some(&key)), max_entry_bytes)
 }
 
 fn with(entities: Vec<View>) -> Enriched {
@@ -108,4 +119,53 @@ fn then_values_of_changes_and_only_at_last_that_there_are_changes() {
     let told = changes(1_500);
     assert_eq!((&told[0]["after"], &told[1]["path"], told[1].get("after")), (&json!("small"), &json!("/b"), None));
     assert_eq!(changes(650), json!([]));
+}
+
+#[test]
+fn what_may_not_be_on_the_bus_is_redacted_in_event_body_and_changes_alike() {
+    let body = r#"{"id":1,"mobile":919900112233,"name":"Ana","n":1.10}"#;
+    let number = |path| EntityChange {
+        change: Change { before: Some(json!(" 919900112233")), ..change(path, "x").change },
+        ..change(path, "x")
+    };
+    let enriched = Enriched { changes: vec![number("/mobile"), change("/name", "Ana")], ..with(vec![customer("1", body)]) };
+    let event = r#"{"eventName":"customerUpdated","eventId":"e1","data":{"mobile":"919900112233 ","name":"Ana","n":1.10}}"#;
+    let detail = redacted("name", "mobile", event, &enriched, 262_144).unwrap();
+    assert!(!detail.contains("919900112233") && !detail.contains("Ana"), "{detail}");
+    let value: Value = serde_json::from_str(&detail).unwrap();
+    let data = &value["data"];
+    assert_eq!(data["event"]["data"]["mobile"], data["entities"][0]["body"]["mobile"]);
+    assert_eq!(data["event"]["data"]["mobile"], data["changes"][0]["before"]);
+    assert_eq!(data["changes"][1], json!({"entity": "customer/1", "op": "replace", "path": "/name", "origin": "snapshot"}));
+    assert_eq!(data["enrichment"], json!({"status": "complete", "late": false, "truncated": false, "redacted": true}));
+    assert!(detail.contains(r#","n":1.10}"#), "{detail}");
+}
+
+#[test]
+fn a_card_known_by_its_number_only_is_told_by_a_pseudonym() {
+    let event = r#"{"eventName":"cardUpdated","eventId":"e1","data":{"cardNumber":"CARD988222673 "}}"#;
+    let card = |by_number| View { status: Status::NotFound, body: None, by_number, ..customer("CARD988222673", "{}") };
+    let told = |by_number| {
+        let detail = redacted("", "cardNumber", event, &with(vec![card(by_number)]), 262_144).unwrap();
+        assert_eq!(detail.contains("CARD988222673"), !by_number);
+        serde_json::from_str::<Value>(&detail).unwrap()
+    };
+    let value = told(true);
+    let pseudonym = value["data"]["event"]["data"]["cardNumber"].as_str().unwrap();
+    assert_eq!(value["data"]["entities"][0]["id"], pseudonym);
+    assert_eq!(value["subject"], format!("customer/{pseudonym}"));
+    assert_eq!(told(false)["subject"], "customer/CARD988222673", "an id of Capillary's stays");
+}
+
+#[test]
+fn what_is_left_out_takes_no_room() {
+    let long = "x".repeat(2_000);
+    let event = format!(r#"{{"eventName":"customerUpdated","eventId":"e1","data":{{"note":"{long}"}}}}"#);
+    let enriched = with(vec![customer("1", &format!(r#"{{"id":1,"note":"{long}"}}"#))]);
+    assert_eq!(of(&event, &enriched, 1_500).unwrap_err(), TooLarge);
+    let value: Value = serde_json::from_str(&redacted("note", "", &event, &enriched, 1_500).unwrap()).unwrap();
+    assert_eq!(
+        (&value["data"]["entities"][0]["body"], &value["data"]["enrichment"]["truncated"]),
+        (&json!({"id": 1}), &json!(false))
+    );
 }

@@ -136,6 +136,7 @@ impl Assembling<'_> {
             baseline: Some(false),
             version: known.as_ref().map(|known| known.version),
             body: None,
+            by_number: false,
         };
         let judgement = judge_seen(entity.kind, known.as_ref(), &seen, self.assembly.rules, self.assembly.now_ms);
         if let (Judgement::Moves(_) | Judgement::Wait { .. }, Some(known), true) =
@@ -191,6 +192,7 @@ impl Assembling<'_> {
             baseline: None,
             version,
             body: None,
+            by_number: false,
         });
         if let Judgement::Moves(moved) = judgement {
             self.remember(key, known.as_ref(), moved.next, TOMBSTONE_TTL_S);
@@ -204,6 +206,7 @@ impl Assembling<'_> {
         let is_state = status == Status::Found && entity.kind.has_states();
         self.tell(View {
             kind: entity.kind,
+            by_number: !entity.is_identified(),
             id: entity.id.clone(),
             status,
             fetched_at_ms: Some(fetched_at_ms),
@@ -221,7 +224,16 @@ impl Assembling<'_> {
             (status, _) => (status, None),
         };
         let fetched_at_ms = (status != Status::Skipped).then_some(sighting.fetched.fetched_at_ms);
-        self.tell(View { kind: entity.kind, id: entity.id.clone(), status, fetched_at_ms, baseline: None, version, body: None });
+        self.tell(View {
+            kind: entity.kind,
+            id: entity.id.clone(),
+            status,
+            fetched_at_ms,
+            baseline: None,
+            version,
+            body: None,
+            by_number: false,
+        });
     }
 
     /// The key and what is remembered under it, once for each.

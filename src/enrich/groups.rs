@@ -43,13 +43,16 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::enrich::{Incoming, incoming::Opened};
+    use crate::{
+        enrich::{Incoming, incoming::Opened},
+        filter::Filter,
+    };
 
     fn message(created_at_ms: i64, transaction: u32, customer: u32) -> Opened {
         let body = format!(
             r#"{{"eventName":"transactionAdded","orgId":1,"createdAt":{created_at_ms},"data":{{"transactionId":{transaction},"customerIdentifiers":{{"customerId":{customer}}}}}}}"#
         );
-        Opened::new(Incoming::default(), body.into_bytes(), 0, Instant::now()).ok().unwrap()
+        Opened::new(Incoming::default(), body.into_bytes(), 0, &Filter::default(), Instant::now()).ok().unwrap()
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::{
 
 use crate::{
     event::{Event, NotAnObject},
+    filter::{Action, Filter},
     ledger::Identity,
     message::TraceHeader,
     routes::{self, Behind},
@@ -43,8 +44,12 @@ pub struct Incoming {
 pub(super) struct Opened {
     pub(super) incoming: Incoming,
     pub(super) body: Vec<u8>,
-    /// What stands behind it.
+    /// What stands behind it, unless it is to be published as it came.
     pub(super) behind: Behind,
+    /// Whether it names nothing that could be fetched, whatever the settings say.
+    pub(super) names_nothing: bool,
+    /// Whether it is not to be published.
+    pub(super) is_ignored: bool,
     /// When it happened, as far as known, in milliseconds since 1970.
     pub(super) happened_at_ms: i64,
     /// When it says that it happened, in milliseconds since 1970.
@@ -59,6 +64,7 @@ impl Opened {
         incoming: Incoming,
         body: Vec<u8>,
         received_at_ms: i64,
+        filter: &Filter,
         started: Instant,
     ) -> Result<Self, (NotAnObject, Vec<u8>)> {
         let (identity, behind, created_at_ms) = match Event::parse(&body) {
@@ -68,17 +74,26 @@ impl Opened {
         let key = incoming.key.clone().filter(|key| (1..=MAX_KEY_BYTES).contains(&key.len()));
         let identity = Identity { key: key.unwrap_or_else(|| identity.key.clone()), ..identity };
         let happened_at_ms = created_at_ms.unwrap_or(received_at_ms);
-        Ok(Self { incoming, body, behind, happened_at_ms, created_at_ms, identity: Mutex::new(identity), started })
+        let names_nothing = behind == Behind::default();
+        let action = filter.action(identity.event_name.as_deref(), identity.org_id);
+        let behind = if action == Action::Enrich { behind } else { Behind::default() };
+        let is_ignored = action == Action::Ignore;
+        Ok(Self {
+            incoming,
+            body,
+            behind,
+            names_nothing,
+            is_ignored,
+            happened_at_ms,
+            created_at_ms,
+            identity: Mutex::new(identity),
+            started,
+        })
     }
 
     /// Since when it waits, in milliseconds.
     pub(super) fn waited_ms(&self, now_ms: i64) -> i64 {
         self.incoming.sent_at_ms.map_or(0, |sent_at_ms| now_ms.saturating_sub(sent_at_ms))
-    }
-
-    /// Whether it names anything that can be fetched.
-    pub(super) fn names_entities(&self) -> bool {
-        self.behind.card.is_some() || !self.behind.entities.is_empty()
     }
 
     /// Whose it is; the key moves on when its id turns out to be another event's.

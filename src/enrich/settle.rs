@@ -38,6 +38,8 @@ pub(super) enum Fate {
     Published,
     /// Marked so before.
     AlreadyPublished,
+    /// Not to be published, and marked so.
+    Ignored,
     /// It comes again.
     PutBack,
     /// It comes again, and failed by itself.
@@ -51,6 +53,7 @@ impl Fate {
         match self {
             Self::Published => "published",
             Self::AlreadyPublished => "already_published",
+            Self::Ignored => "ignored",
             Self::PutBack => "put_back",
             Self::Failed => "failed",
             Self::DeadLettered => "dead_lettered",

@@ -5,5 +5,6 @@ mod behind;
 #[path = "../../tests/all/support/detail_schema.rs"]
 mod detail_schema;
 mod messages;
+mod settings;
 mod states;
 mod world;

@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     panic::AssertUnwindSafe,
+    sync::Arc,
     time::Duration,
 };
 
@@ -26,6 +27,7 @@ use crate::{
     message::Reason,
     metrics::Metric,
     ports::{Clock, Commit, Ledger, Parts, Written},
+    redact::{HashKey, Redactor},
     snapshot::{Key, Snapshot},
     told::{self, Told},
 };
@@ -100,6 +102,8 @@ pub(super) struct Shared<'a, P: Parts> {
     pub(super) read_late: HashSet<Key>,
     pub(super) first_sights: FirstSights<'a>,
     pub(super) calls: &'a Calls<'a, P::Entities, P::Clock>,
+    /// Of the pseudonyms, where there are any.
+    pub(super) hash_key: Option<Arc<HashKey>>,
     /// When no more work is begun.
     pub(super) until: Instant,
 }
@@ -155,12 +159,25 @@ impl<P: Parts> Enricher<P> {
             let row = rows.get(&job.message.identity().key).cloned();
             let next = within(until, self.next_step(&job, row)).await;
             match next.and_then(|next| next) {
+                Ok(Next::WorkOut { .. }) if job.message.is_ignored => {
+                    settled.push((job.position, Prepared::Ended(self.ignore(job.message).await)));
+                }
                 Ok(Next::WorkOut { is_claimed }) => open.push(Job { is_claimed, ..job }),
                 Ok(Next::Ready(ready)) => settled.push((job.position, Prepared::Ready(ready))),
                 Err(ending) => settled.push((job.position, Prepared::Ended(ending))),
             }
         }
         (open, settled)
+    }
+
+    /// Marks an event that is not to be published.
+    async fn ignore(&self, message: &Opened) -> Ending {
+        let now_s = self.clock.now_ms() / 1000;
+        match self.ledger.ignored(&message.identity(), now_s, self.expires_at_s(now_s)).await {
+            // Refused: a twin marked it.
+            Ok(Written::Yes | Written::Refused) => Ending::Done(Fate::Ignored),
+            Err(error) => error.into(),
+        }
     }
 
     /// Works out what is published for the events of a group, in their order.
@@ -276,9 +293,11 @@ impl<P: Parts> Enricher<P> {
             outcome.enriched.entities.extend(job.skipped.iter().map(skipped));
 
             let identity = message.identity();
-            let detail = cloud_event::detail(&event, &identity, &outcome.enriched, self.limits.max_entry_bytes)
+            let redactor = Redactor::new(&self.redaction, shared.hash_key.as_deref());
+            let detail = cloud_event::detail(&event, &identity, &outcome.enriched, &redactor, self.limits.max_entry_bytes)
                 .map_err(|TooLarge| Ending::Dead { reason: Reason::TooLargeForBus, cause: TooLarge.to_string() })?;
-            if !message.names_entities() && job.is_claimed && event.is_the_same_in_every_delivery() {
+            let follows_from_the_message = message.names_nothing && redactor.is_idle() && event.is_the_same_in_every_delivery();
+            if follows_from_the_message && job.is_claimed {
                 return Ok(Ready { position: job.position, detail, stored: false });
             }
             let commit = Commit { identity: &identity, detail: &detail, moves: &outcome.moves, now_ms };
@@ -348,5 +367,6 @@ fn skipped(entity: &EntityRef) -> View {
         baseline: None,
         version: None,
         body: None,
+        by_number: false,
     }
 }

@@ -10,6 +10,8 @@ use std::sync::OnceLock;
 use serde_json::{Map, Value};
 
 const FOURTEEN_DAYS_SECONDS: i64 = 14 * 24 * 60 * 60;
+/// CloudFormation refuses longer ones.
+const MAX_DESCRIPTION_CHARS: usize = 4000;
 const STORES: [&str; 6] = ["EventsTable", "SnapshotsTable", "EventsQueue", "DeadLetterQueue", "WebhookSecret", "CapillarySecret"];
 const TABLES: [(&str, &str); 2] = [("EventsTable", "eventId"), ("SnapshotsTable", "entityKey")];
 const QUEUES: [&str; 2] = ["EventsQueue", "DeadLetterQueue"];
@@ -454,6 +456,9 @@ fn the_enricher_has_every_variable_of_the_design() {
             ("SNAPSHOTS_TABLE", "SnapshotsTable"),
             ("SNAPSHOT_TTL_DAYS", "SnapshotTtlDays"),
             ("VOLATILE_FIELDS", "VolatileFields"),
+            ("EVENT_RULES", "EventRules"),
+            ("DROP_PATHS", "DropPaths"),
+            ("HASH_PATHS", "HashPaths"),
             ("EVENT_BUS_NAME", "EventBus"),
             ("MAX_ATTEMPTS", "MaxAttempts"),
             ("MAX_ENTRY_KIB", "MaxEntryKib"),
@@ -475,6 +480,24 @@ fn the_defaults_are_the_designs() {
         [("SnapshotTtlDays", 400), ("MaxAttempts", 8), ("MaxEntryKib", 256), ("CapillaryReplicaLagSeconds", 5)]
     {
         assert_eq!(integer(&template()["Parameters"][parameter]["Default"]), value, "{parameter}");
+    }
+}
+
+#[test]
+fn everything_is_enriched_and_nothing_redacted_unless_somebody_says_so() {
+    for parameter in ["EventRules", "DropPaths", "HashPaths"] {
+        let parameter_properties = &template()["Parameters"][parameter];
+        assert_eq!(
+            (&parameter_properties["Type"], &parameter_properties["Default"]),
+            (&"String".into(), &"".into()),
+            "{parameter}"
+        );
+        let description = parameter_properties["Description"].as_str().unwrap_or_default();
+        assert!(!description.is_empty() && description.chars().count() <= MAX_DESCRIPTION_CHARS, "{parameter}: {description}");
+    }
+    let groups = template()["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"].to_string();
+    for parameter in template()["Parameters"].as_object().expect("parameters").keys() {
+        assert!(groups.contains(&format!("\"{parameter}\"")), "{parameter} is in no group of the console");
     }
 }
 

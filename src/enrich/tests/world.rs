@@ -11,12 +11,15 @@ use serde_json::{Value, value::RawValue};
 use super::{super::*, detail_schema};
 use crate::{
     entity::{By, EntityRef, FetchFailure, Fetched, Scope, Status},
+    filter::Filter,
     ledger::{
         Identity, Row, Status as RowStatus,
         writes::{Attempt, Condition, MARK_PUBLISHED, MARK_PUBLISHED_UNSTORED, STORE},
     },
     metrics::tests::unwritten,
-    ports::{Commit, Entities, Entry, Known, Parts, PortError, Written},
+    ports::{Commit, Entities, Entry, Known, Parts, PortError, SecretStore, Written},
+    redact::Redaction,
+    secret::CachedSecret,
     snapshot::{Snapshot, may_move},
     told::Told,
 };
@@ -49,6 +52,8 @@ pub(super) struct State {
     pub(super) bodies: BTreeMap<String, String>,
     /// Who is answered for somebody merged away.
     pub(super) survivors: BTreeMap<String, String>,
+    /// The API secret.
+    pub(super) secret: Option<String>,
     /// Cards by number.
     pub(super) cards: BTreeMap<String, String>,
     /// Orgs whose credentials are refused.
@@ -89,6 +94,9 @@ impl World {
             limits,
             rules: Rules { replica_lag_ms: LAG_MS, ..Rules::default() },
             turnstile: Turnstile::new(10),
+            filter: Filter::default(),
+            redaction: Redaction::default(),
+            hash_key: CachedSecret::new(self.clone(), self.clone()),
             metrics: unwritten(),
         }
     }
@@ -121,7 +129,14 @@ impl Parts for World {
     type DeadLetters = Self;
     type Redelivery = Self;
     type Entities = Self;
+    type Secrets = Self;
     type Clock = Self;
+}
+
+impl SecretStore for World {
+    async fn read(&self) -> Result<String, PortError> {
+        self.state().secret.clone().ok_or_else(|| down("read"))
+    }
 }
 
 impl Clock for World {
