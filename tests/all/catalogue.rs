@@ -127,7 +127,7 @@ async fn a_name_in_another_case_and_an_id_in_another_form_bring_the_same() {
         let calls = [
             "/v2/coupon?couponIds=12",
             "/v2/customers/12",
-            "/v2/pointsLedger/getLedgerExplodeInfo?eventIds=12&identifierName=id",
+            "/v2/pointsLedger/getLedgerExplodeInfo?eventIds=12&identifierValue=12&type=USERGROUP2",
             "/v2/transactions/12?type=REGULAR",
             "/v2/userGroup2?id=12",
         ];

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 
 /// How every customer is asked for.
 const CUSTOMER_QUERY: &str = "embed=points,subscriptions&source=ALL";
+/// What is the same in every call for entries of the ledger.
+const LEDGER_PARAMETERS: [(&str, &str); 2] = [("identifierName", "id"), ("source", "ALL")];
 /// Into somebody else.
 const MERGED: &str = "301177402";
 /// By her own wish.
@@ -96,20 +98,25 @@ async fn answer(State(calls): State<Calls>, uri: Uri) -> Json<Value> {
 /// Decoded; ids in a list by size, since their order means nothing.
 fn parameters(uri: &Uri) -> BTreeMap<String, String> {
     let url = reqwest::Url::parse(&format!("http://capillary{uri}")).expect("a URL");
-    let decoded = url.query_pairs().map(|(name, value)| {
+    let mut parameters: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in url.query_pairs() {
+        // A parameter may be there several times.
+        let several = parameters.entry(name.into_owned()).or_default();
+        *several = if several.is_empty() { value.into_owned() } else { format!("{several},{value}") };
+    }
+    for (_, value) in parameters.iter_mut().filter(|(name, _)| name.ends_with("Ids")) {
         let mut parts: Vec<&str> = value.split(',').collect();
-        if name.ends_with("Ids") {
-            parts.sort_by_key(|id| number(id));
-        }
-        (name.into_owned(), parts.join(","))
-    });
-    decoded.collect()
+        parts.sort_by_key(|id| number(id));
+        *value = parts.join(",");
+    }
+    parameters
 }
 
 /// As it stands in `deliveries.txt`.
 fn call(path: &str, parameters: &BTreeMap<String, String>) -> String {
-    let pairs: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let query = pairs.join("&");
+    let is_told = |name: &str, value: &str| !(path.contains("pointsLedger") && LEDGER_PARAMETERS.contains(&(name, value)));
+    let pairs = parameters.iter().filter(|(name, value)| is_told(name, value));
+    let query = pairs.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
     let is_usual = path.starts_with("/v2/customers/") && query == CUSTOMER_QUERY;
     if is_usual { path.to_owned() } else { format!("{path}?{query}") }
 }
