@@ -11,6 +11,14 @@ pub enum Kind {
     Customer,
     /// A bill or a return.
     Transaction,
+    /// A loyalty card, which leads to its customer.
+    Card,
+    /// A group of customers who share points.
+    Group,
+    /// A coupon.
+    Coupon,
+    /// What an event did to points, as the ledger has it. It never changes.
+    PointsLedger,
 }
 
 impl Kind {
@@ -19,6 +27,10 @@ impl Kind {
         match self {
             Self::Customer => "customer",
             Self::Transaction => "transaction",
+            Self::Card => "card",
+            Self::Group => "group",
+            Self::Coupon => "coupon",
+            Self::PointsLedger => "pointsLedger",
         }
     }
 }

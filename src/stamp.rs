@@ -30,6 +30,10 @@ pub struct Stamp {
 
 impl Stamp {
     /// The update time in an entity's body, if there is one: a customer's is the latest of her profiles'.
+    ///
+    /// A stamp must be that of the whole entity, or a change that does not move it would pass for older than what is known. No
+    /// documented answer about a card, a group or a coupon has such a time (a card's `statusInfo.autoUpdateTime` is the day when its
+    /// status changed), so their order rests on when they were asked for.
     pub fn of(kind: Kind, body: &Value) -> Option<Self> {
         let own = body.get(MEMBER).and_then(Self::read);
         match kind {
@@ -39,6 +43,7 @@ impl Stamp {
                 let stamps = profiles.iter().filter_map(|profile| profile.get(MEMBER)).filter_map(Self::read).chain(own);
                 stamps.reduce(|one, other| if one.compare(&other) == Some(Ordering::Less) { other } else { one })
             }
+            Kind::Card | Kind::Group | Kind::Coupon | Kind::PointsLedger => None,
         }
     }
 
@@ -128,5 +133,13 @@ mod tests {
         assert_eq!(Stamp::of(Kind::Customer, &json!({"profiles": {}})), None);
         assert_eq!(Stamp::of(Kind::Transaction, &json!({"autoUpdateTime": -100_000_000_000_000_i64})), None);
         assert_eq!(Stamp::of(Kind::Transaction, &customer), None);
+    }
+
+    #[test]
+    fn a_time_of_a_part_is_no_time_of_the_whole() {
+        let card = json!({"id": 328_623, "statusInfo": {"autoUpdateTime": "2025-11-03T08:19:33Z"}, "autoUpdateTime": "2025-11-03T08:19:33Z"});
+        for kind in [Kind::Card, Kind::Group, Kind::Coupon, Kind::PointsLedger] {
+            assert_eq!(Stamp::of(kind, &card), None, "{}", kind.as_str());
+        }
     }
 }

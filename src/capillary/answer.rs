@@ -112,6 +112,7 @@ pub fn judge(asked: &EntityRef, status: StatusCode, headers: &HeaderMap, body: &
     let not_found: &[Code] = match asked.kind {
         Kind::Customer => &CUSTOMER_NOT_FOUND,
         Kind::Transaction => &TRANSACTION_NOT_FOUND,
+        Kind::Card | Kind::Group | Kind::Coupon | Kind::PointsLedger => &[],
     };
     if read.errors.iter().any(|code| not_found.contains(code)) {
         return Answer::Final(Status::NotFound);

@@ -182,6 +182,8 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
         let mut url = match entity.kind {
             Kind::Customer => self.url(&["v2", "customers", &entity.id])?,
             Kind::Transaction => self.url(&["v2", "transactions", &entity.id])?,
+            // No route leads to the others yet.
+            Kind::Card | Kind::Group | Kind::Coupon | Kind::PointsLedger => return Err(api_failure("no such call")),
         };
         if entity.kind == Kind::Customer {
             url.query_pairs_mut().append_pair("source", &self.config.customer_source);
