@@ -18,6 +18,7 @@
 //!             ├ snapshot  what an answer means beside the last known state; stamp: the entity's own time
 //!             ├ change    what changed between two states
 //!             ├ told      what the event or the audit log say of it
+//!             ├ moment    times in the forms in which Capillary writes them
 //!             ├ cloud_event  what is published
 //!             └ backoff   when what failed is tried again
 //! ```
@@ -46,6 +47,7 @@ pub mod ledger;
 pub mod logging;
 pub mod message;
 pub mod metrics;
+mod moment;
 pub mod ports;
 pub mod receive;
 pub mod routes;

@@ -3,20 +3,10 @@
 use std::{cmp::Ordering, fmt};
 
 use serde_json::Value;
-use time::{
-    OffsetDateTime, PrimitiveDateTime, UtcOffset,
-    format_description::{BorrowedFormatItem, well_known::Rfc3339},
-    macros::format_description,
-};
+use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
-use crate::entity::Kind;
+use crate::{entity::Kind, moment::Moment};
 
-/// `+0000`, beside the `+00:00` of RFC 3339.
-const OFFSET_WITHOUT_COLON: &[BorrowedFormatItem<'_>] =
-    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second][optional [.[subsecond]]][offset_hour][offset_minute]");
-/// An org can have offsets dropped from all times (facts 4.6).
-const WITHOUT_OFFSET: &[BorrowedFormatItem<'_>] =
-    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second][optional [.[subsecond]]]");
 /// The member that bears it.
 const MEMBER: &str = "autoUpdateTime";
 
@@ -49,13 +39,7 @@ impl Stamp {
 
     /// From the text of [`fmt::Display`].
     pub fn parse(text: &str) -> Option<Self> {
-        // A space instead of the `T` occurs, too.
-        let text = text.trim().replacen(' ', "T", 1);
-        if let Ok(at) = OffsetDateTime::parse(&text, &Rfc3339).or_else(|_| OffsetDateTime::parse(&text, OFFSET_WITHOUT_COLON)) {
-            return Self::new(at.checked_to_offset(UtcOffset::UTC)?, true);
-        }
-        let at = PrimitiveDateTime::parse(&text, WITHOUT_OFFSET).ok()?;
-        Self::new(at.assume_utc(), false)
+        Self::at(Moment::parse(text)?)
     }
 
     /// A time that can be written down.
@@ -69,13 +53,14 @@ impl Stamp {
     }
 
     fn read(value: &Value) -> Option<Self> {
-        match value {
-            Value::String(text) => Self::parse(text),
-            Value::Number(ms) => {
-                let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms.as_i64()?) * 1_000_000).ok()?;
-                Self::new(at, true)
-            }
-            _ => None,
+        Self::at(Moment::of(value)?)
+    }
+
+    fn at(moment: Moment) -> Option<Self> {
+        match moment {
+            Moment::Instant(at) => Self::new(at.checked_to_offset(UtcOffset::UTC)?, true),
+            Moment::Local(at) => Self::new(at.assume_utc(), false),
+            Moment::Day(_) => None,
         }
     }
 }
