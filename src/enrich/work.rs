@@ -240,7 +240,9 @@ where
         calls: &Calls<'_, E, K>,
     ) -> Result<Option<Vec<Told>>, Ending> {
         let customer = outcome.differs().find(|entity| entity.kind == Kind::Customer);
-        let (Some(request_id), Some(customer), true) = (event.request_id(), customer, told::is_customer_update(event)) else {
+        let (Some(request_id), Some(customer), true) =
+            (event.request_id(), customer, told::asks_audits(event) == Some(Kind::Customer))
+        else {
             return Ok(None);
         };
         let audits = calls.audits(job.org_id, customer, &request_id, job.message.happened_at_ms);
