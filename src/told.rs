@@ -137,24 +137,23 @@ fn teller(change: &Change, told: &[Told], kind: Kind, before: &Value, after: &Va
     })
 }
 
-/// What comes or goes with an object, member by member.
+/// What comes or goes with an object, member by member; instead of it there may have been a null.
 fn members(change: &Change) -> Vec<Change> {
-    let whole = match change.op {
-        Op::Add => &change.after,
-        Op::Remove => &change.before,
-        Op::Replace => &None,
+    let (op, whole) = match (change.op, &change.before, &change.after) {
+        (Op::Add, _, Some(Value::Object(whole))) | (Op::Replace, Some(Value::Null), Some(Value::Object(whole))) => {
+            (Op::Add, whole)
+        }
+        (Op::Remove, Some(Value::Object(whole)), _) | (Op::Replace, Some(Value::Object(whole)), Some(Value::Null)) => {
+            (Op::Remove, whole)
+        }
+        _ => return Vec::new(),
     };
-    let path = |name: &String| format!("{}/{}", change.path, escaped(name));
-    let part = |value: &Option<Value>, name: &String| value.as_ref().and_then(|value| value.get(name)).cloned();
-    let members = whole.as_ref().and_then(Value::as_object).into_iter().flatten();
-    members
-        .map(|(name, _)| Change {
-            op: change.op,
-            path: path(name),
-            before: part(&change.before, name),
-            after: part(&change.after, name),
-        })
-        .collect()
+    let member = |(name, value): (&String, &Value)| {
+        let path = format!("{}/{}", change.path, escaped(name));
+        let (before, after) = if op == Op::Add { (None, Some(value.clone())) } else { (Some(value.clone()), None) };
+        Change { op, path, before, after }
+    };
+    whole.iter().map(member).collect()
 }
 
 impl Told {

@@ -206,6 +206,17 @@ mod tests {
     }
 
     #[test]
+    fn a_row_says_what_it_is_about() {
+        let row = r#"{"data": [{"requestId": "r", "entityType": "CARD", "events": [{"eventType": "Card Status", "updatedField": "CardStatus",
+            "additionalFields": {"previousLabelId": "26", "previousValue": "NOT_ISSUED", "currentValue": "ACTIVE", "currentLabelId": "15"}}]}]}"#;
+        for (row, kind) in [(row.to_owned(), Kind::Card), (row.replace("CARD", "CUSTOMER"), Kind::Customer)] {
+            let Answer::Page(page) = of(200, &row) else { panic!("no page") };
+            let told = page.told("r").remove(0);
+            assert_eq!((told.about, told.kind, told.field.as_str()), (kind, FieldKind::Status, "status"));
+        }
+    }
+
+    #[test]
     fn pages_are_turned_until_the_rows_are_older_than_the_event() {
         let Answer::Page(page) = of(200, PAGE) else { panic!("no page") };
         assert!(!page.is_last(0, 1_693_164_549_791));

@@ -165,6 +165,15 @@ fn the_first_extended_fields_come_with_their_map() {
     );
     assert_eq!(origins(&told, Kind::Customer, &before, &after("Porto")), [("/extendedFields".to_owned(), Origin::Event)]);
     assert_eq!(origins(&told, Kind::Customer, &before, &after("Faro")), [("/extendedFields".to_owned(), Origin::Snapshot)]);
+    let null = json!({"id": 1, "extendedFields": null});
+    assert_eq!(origins(&told, Kind::Customer, &null, &after("Porto")), [("/extendedFields".to_owned(), Origin::Event)]);
+    assert_eq!(origins(&told, Kind::Customer, &after("Porto"), &null), [("/extendedFields".to_owned(), Origin::Snapshot)]);
+    let gone = ["city", "age_group"].map(|name| field("ExtendedField", name, "x", "NA"));
+    let gone = self::told(&json!(gone), &json!({}));
+    assert_eq!(by_events(&gone, Kind::Customer, &after("Porto"), &null), ["/extendedFields"]);
+    assert_eq!(by_events(&gone, Kind::Customer, &after("Porto"), &before), ["/extendedFields"]);
+    let scalar = json!({"id": 1, "extendedFields": "none"});
+    assert_eq!(origins(&told, Kind::Customer, &scalar, &after("Porto")), [("/extendedFields".to_owned(), Origin::Snapshot)]);
     let nothing_in_it = json!({"id": 1, "extendedFields": {}});
     assert_eq!(origins(&told, Kind::Customer, &before, &nothing_in_it), [("/extendedFields".to_owned(), Origin::Snapshot)]);
 }

@@ -133,6 +133,8 @@ fn the_audit_log_tells_a_cards_status_and_fields() {
         origin: Origin::Audit,
         ..Told::by_event(Kind::Card, FieldKind::of(kind), field, Some(previous), Some(current))
     };
+    let kinds = ["CardStatus", "Card Custom Fields", "CardExtendedField"].map(FieldKind::of);
+    assert_eq!(kinds, [FieldKind::Status, FieldKind::Custom, FieldKind::Extended]);
     let told = [
         audited("Card Status", "status", json!("ACTIVE"), json!("SUSPENDED")),
         audited("CardCustomField", "state", json!("NA"), json!("Goa")),

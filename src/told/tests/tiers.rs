@@ -138,5 +138,8 @@ fn at_first_sight_the_tier_is_told_by_number_and_by_name() {
     assert_eq!(at_first_sight(&told_by("tierUpgraded", &upgrade()), Kind::Customer, &in_summary(&indigo())), expected);
     let of_summary = at_first_sight(&told_by("tierUpgraded", &plain_upgrade()), Kind::Customer, &in_summary(&indigo()));
     assert_eq!(of_summary, [json!(["/pointsSummary/slabSNo", 1.0, 2])], "names are not told");
+    let one_name = with(&upgrade(), &[("/loyaltyProgramDetails/tiers", json!([{"tierNumber": 2.0, "tierName": "Indigo"}]))]);
+    let of_summary = at_first_sight(&told_by("tierUpgraded", &one_name), Kind::Customer, &in_summary(&indigo()));
+    assert_eq!(of_summary, [json!(["/pointsSummary/slabSNo", 1, 2])], "it had another name, and not none");
     assert!(at_first_sight(&told_by("tierUpgraded", &upgrade()), Kind::Customer, &in_summary(&jasper())).is_empty());
 }
