@@ -28,12 +28,12 @@ impl Stamp {
         let own = body.get(MEMBER).and_then(Self::read);
         match kind {
             Kind::Transaction => own,
+            Kind::Card | Kind::Group | Kind::Coupon | Kind::PointsLedger => None,
             Kind::Customer => {
                 let profiles = body.get("profiles").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
                 let stamps = profiles.iter().filter_map(|profile| profile.get(MEMBER)).filter_map(Self::read).chain(own);
                 stamps.reduce(|one, other| if one.compare(&other) == Some(Ordering::Less) { other } else { one })
             }
-            Kind::Card | Kind::Group | Kind::Coupon | Kind::PointsLedger => None,
         }
     }
 

@@ -19,8 +19,8 @@ impl Identity {
 }
 
 /// Best first: those of line items, payment modes and cards, customers' profiles, subscriptions, identifiers and channels, promotional
-/// points, programmes, custom fields. Cards, groups and coupons bring no other lists of objects.
-const IDENTITIES: [Identity; 11] = [
+/// points, programmes, members of groups, custom fields.
+const IDENTITIES: [Identity; 12] = [
     Identity::of(&["id"]),
     Identity { required: &["source"], optional: &["accountId"] },
     Identity { required: &["channel"], optional: &["priority", "sourceName"] },
@@ -28,6 +28,7 @@ const IDENTITIES: [Identity; 11] = [
     Identity::of(&["key"]),
     Identity { required: &["issuedOn"], optional: &["programId", "promotionName"] },
     Identity::of(&["programId"]),
+    Identity::of(&["userId"]),
     Identity::of(&["fieldName"]),
     Identity::of(&["name"]),
     Identity::of(&["code"]),

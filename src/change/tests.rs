@@ -85,6 +85,16 @@ fn promotional_points_are_known_by_when_they_were_issued() {
 }
 
 #[test]
+fn a_groups_members_are_known_by_their_ids() {
+    let member =
+        |id: u32, is_active: bool| json!({"userId": id, "groupId": 48_015, "primaryMember": id == 1, "active": is_active});
+    let (before, after) =
+        (json!([member(1, true), member(2, true)]), json!([member(2, false), member(3, true), member(1, true)]));
+    assert_eq!(told(&before, &after), [(Op::Replace, "/1/active".into()), (Op::Add, "/1".into())]);
+    assert_eq!(told(&before, &json!([member(2, true)])), [(Op::Remove, "/0".into())]);
+}
+
+#[test]
 fn a_cards_lists_and_maps() {
     let card = |actions: Value, fields: Value| json!({"id": 328_623, "customFields": fields, "statusInfo": {"actions": actions, "label": "ACTIVE"}});
     let before = card(json!([{"name": "a", "value": 1}, {"name": "b", "value": 2}]), json!({"state": "Kerala"}));
