@@ -89,8 +89,8 @@ fn a_groups_members_are_known_by_their_ids() {
     let member =
         |id: u32, is_active: bool| json!({"userId": id, "groupId": 48_015, "primaryMember": id == 1, "active": is_active});
     let (before, after) =
-        (json!([member(1, true), member(2, true)]), json!([member(2, false), member(3, true), member(1, true)]));
-    assert_eq!(told(&before, &after), [(Op::Replace, "/1/active".into()), (Op::Add, "/1".into())]);
+        (json!([member(1, true), member(2, true)]), json!([member(3, true), member(2, false), member(1, true)]));
+    assert_eq!(told(&before, &after), [(Op::Replace, "/1/active".into()), (Op::Add, "/0".into())]);
     assert_eq!(told(&before, &json!([member(2, true)])), [(Op::Remove, "/0".into())]);
 }
 
