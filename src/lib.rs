@@ -19,6 +19,7 @@
 //!             ├ snapshot  what an answer means beside the last known state; stamp: the entity's own time
 //!             ├ change    what changed between two states
 //!             ├ told      what the event or the audit log say of it
+//!             ├ moment    times in the forms in which Capillary writes them
 //!             ├ cloud_event  what is published; redact: what of it may not be on the bus as it is
 //!             └ backoff   when what failed is tried again
 //! ```
@@ -48,6 +49,7 @@ pub mod ledger;
 pub mod logging;
 pub mod message;
 pub mod metrics;
+mod moment;
 pub mod ports;
 pub mod receive;
 pub mod redact;

@@ -3,20 +3,10 @@
 use std::{cmp::Ordering, fmt};
 
 use serde_json::Value;
-use time::{
-    OffsetDateTime, PrimitiveDateTime, UtcOffset,
-    format_description::{BorrowedFormatItem, well_known::Rfc3339},
-    macros::format_description,
-};
+use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
-use crate::entity::Kind;
+use crate::{entity::Kind, moment::Moment};
 
-/// `+0000`, beside the `+00:00` of RFC 3339.
-const OFFSET_WITHOUT_COLON: &[BorrowedFormatItem<'_>] =
-    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second][optional [.[subsecond]]][offset_hour][offset_minute]");
-/// An org can have offsets dropped from all times (facts 4.6).
-const WITHOUT_OFFSET: &[BorrowedFormatItem<'_>] =
-    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second][optional [.[subsecond]]]");
 /// The member that bears it.
 const MEMBER: &str = "autoUpdateTime";
 
@@ -30,6 +20,10 @@ pub struct Stamp {
 
 impl Stamp {
     /// The update time in an entity's body, if there is one: a customer's is the latest of her profiles'.
+    ///
+    /// A stamp must be that of the whole entity, or a change that does not move it would pass for older than what is known. No
+    /// documented answer about a card, a group or a coupon has such a time (a card's `statusInfo.autoUpdateTime` is the day when its
+    /// status changed), so their order rests on when they were asked for.
     pub fn of(kind: Kind, body: &Value) -> Option<Self> {
         let own = body.get(MEMBER).and_then(Self::read);
         match kind {
@@ -45,13 +39,7 @@ impl Stamp {
 
     /// From the text of [`fmt::Display`].
     pub fn parse(text: &str) -> Option<Self> {
-        // A space instead of the `T` occurs, too.
-        let text = text.trim().replacen(' ', "T", 1);
-        if let Ok(at) = OffsetDateTime::parse(&text, &Rfc3339).or_else(|_| OffsetDateTime::parse(&text, OFFSET_WITHOUT_COLON)) {
-            return Self::new(at.checked_to_offset(UtcOffset::UTC)?, true);
-        }
-        let at = PrimitiveDateTime::parse(&text, WITHOUT_OFFSET).ok()?;
-        Self::new(at.assume_utc(), false)
+        Self::at(Moment::parse(text)?)
     }
 
     /// A time that can be written down.
@@ -65,13 +53,14 @@ impl Stamp {
     }
 
     fn read(value: &Value) -> Option<Self> {
-        match value {
-            Value::String(text) => Self::parse(text),
-            Value::Number(ms) => {
-                let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms.as_i64()?) * 1_000_000).ok()?;
-                Self::new(at, true)
-            }
-            _ => None,
+        Self::at(Moment::of(value)?)
+    }
+
+    fn at(moment: Moment) -> Option<Self> {
+        match moment {
+            Moment::Instant(at) => Self::new(at.checked_to_offset(UtcOffset::UTC)?, true),
+            Moment::Local(at) => Self::new(at.assume_utc(), false),
+            Moment::Day(_) => None,
         }
     }
 }
@@ -129,5 +118,13 @@ mod tests {
         assert_eq!(Stamp::of(Kind::Customer, &json!({"profiles": {}})), None);
         assert_eq!(Stamp::of(Kind::Transaction, &json!({"autoUpdateTime": -100_000_000_000_000_i64})), None);
         assert_eq!(Stamp::of(Kind::Transaction, &customer), None);
+    }
+
+    #[test]
+    fn a_time_of_a_part_is_no_time_of_the_whole() {
+        let card = json!({"id": 328_623, "statusInfo": {"autoUpdateTime": "2025-11-03T08:19:33Z"}, "autoUpdateTime": "2025-11-03T08:19:33Z"});
+        for kind in [Kind::Card, Kind::Group, Kind::Coupon, Kind::PointsLedger] {
+            assert_eq!(Stamp::of(kind, &card), None, "{}", kind.as_str());
+        }
     }
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::answer::{LATER, UNAUTHORIZED, retry_after_s};
 use crate::{
-    entity::{FetchFailure, Scope, Status},
+    entity::{FetchFailure, Kind, Scope, Status},
     told::{FieldKind, Origin, Told, value_told},
 };
 
@@ -24,6 +24,9 @@ const OLDER_BY_MS: i64 = 10 * 60 * 1000;
 
 /// How long a log that is closed is left alone, in milliseconds (10 min).
 const CLOSED_FOR_MS: i64 = 10 * 60 * 1000;
+
+/// `entityType` of rows about a card; all others are about a customer.
+const CARD: &str = "CARD";
 
 /// One page.
 #[derive(Debug, Default, Deserialize)]
@@ -44,6 +47,7 @@ struct Pagination {
 struct Row {
     request_id: Option<String>,
     created_on: Option<i64>,
+    entity_type: Option<String>,
     source: Option<String>,
     events: Vec<AuditEvent>,
 }
@@ -159,6 +163,7 @@ fn told(row: &Row, event: &AuditEvent) -> Option<Told> {
     let kind = FieldKind::of(event.event_type.as_deref().unwrap_or_default());
     let fields = event.additional_fields.as_ref()?;
     Some(Told {
+        about: if row.entity_type.as_deref() == Some(CARD) { Kind::Card } else { Kind::Customer },
         field: match kind {
             FieldKind::Status => "status".to_owned(),
             FieldKind::Subscription => fields.channel.clone()?,
@@ -167,6 +172,7 @@ fn told(row: &Row, event: &AuditEvent) -> Option<Told> {
         kind,
         source: row.source.clone(),
         account_id: None,
+        element: Vec::new(),
         previous: value_told(fields.previous_value.clone()),
         current: value_told(fields.current_value.clone()),
         origin: Origin::Audit,
@@ -197,6 +203,17 @@ mod tests {
         assert_eq!(told.iter().map(|told| told.field.as_str()).collect::<Vec<_>>(), ["LastName", "mobile"]);
         assert_eq!((&told[1].previous, told[1].origin, told[1].source.as_deref()), (&None, Origin::Audit, Some("INSTORE")));
         assert!(page.told("r2").is_empty() && page.told("r3").is_empty());
+    }
+
+    #[test]
+    fn a_row_says_what_it_is_about() {
+        let row = r#"{"data": [{"requestId": "r", "entityType": "CARD", "events": [{"eventType": "Card Status", "updatedField": "CardStatus",
+            "additionalFields": {"previousLabelId": "26", "previousValue": "NOT_ISSUED", "currentValue": "ACTIVE", "currentLabelId": "15"}}]}]}"#;
+        for (row, kind) in [(row.to_owned(), Kind::Card), (row.replace("CARD", "CUSTOMER"), Kind::Customer)] {
+            let Answer::Page(page) = of(200, &row) else { panic!("no page") };
+            let told = page.told("r").remove(0);
+            assert_eq!((told.about, told.kind, told.field.as_str()), (kind, FieldKind::Status, "status"));
+        }
     }
 
     #[test]

@@ -18,15 +18,17 @@ impl Identity {
     }
 }
 
-/// Best first: those of line items and payment modes, customers' profiles, subscriptions, identifiers and channels, cards, custom
-/// fields.
-const IDENTITIES: [Identity; 10] = [
+/// Best first: those of line items, payment modes and cards, customers' profiles, subscriptions, identifiers and channels, promotional
+/// points, programmes, members of groups, custom fields.
+const IDENTITIES: [Identity; 12] = [
     Identity::of(&["id"]),
     Identity { required: &["source"], optional: &["accountId"] },
     Identity { required: &["channel"], optional: &["priority", "sourceName"] },
     Identity::of(&["type", "value"]),
     Identity::of(&["key"]),
+    Identity { required: &["issuedOn"], optional: &["programId", "promotionName"] },
     Identity::of(&["programId"]),
+    Identity::of(&["userId"]),
     Identity::of(&["fieldName"]),
     Identity::of(&["name"]),
     Identity::of(&["code"]),

@@ -75,6 +75,37 @@ fn a_part_of_an_identity_may_be_missing() {
 }
 
 #[test]
+fn promotional_points_are_known_by_when_they_were_issued() {
+    let award = |issued: &str, expiry: &str| json!({"points": 2.0, "issuedOn": issued, "expiryDate": expiry, "programId": 4708});
+    let before = json!([award("2020-05-03", "2021-05-23"), award("2020-03-22", "2021-03-23")]);
+    let after = json!([award("2020-03-22", "2021-04-23")]);
+    assert_eq!(told(&before, &after), [(Op::Replace, "/1/expiryDate".into()), (Op::Remove, "/0".into())]);
+    let another = json!([award("2020-06-01", "2021-04-23")]);
+    assert_eq!(told(&after, &another), [(Op::Remove, "/0".into()), (Op::Add, "/0".into())], "of the same programme, but others");
+}
+
+#[test]
+fn a_groups_members_are_known_by_their_ids() {
+    let member =
+        |id: u32, is_active: bool| json!({"userId": id, "groupId": 48_015, "primaryMember": id == 1, "active": is_active});
+    let (before, after) =
+        (json!([member(1, true), member(2, true)]), json!([member(3, true), member(2, false), member(1, true)]));
+    assert_eq!(told(&before, &after), [(Op::Replace, "/1/active".into()), (Op::Add, "/0".into())]);
+    assert_eq!(told(&before, &json!([member(2, true)])), [(Op::Remove, "/0".into())]);
+}
+
+#[test]
+fn a_cards_lists_and_maps() {
+    let card = |actions: Value, fields: Value| json!({"id": 328_623, "customFields": fields, "statusInfo": {"actions": actions, "label": "ACTIVE"}});
+    let before = card(json!([{"name": "a", "value": 1}, {"name": "b", "value": 2}]), json!({"state": "Kerala"}));
+    let after = card(json!([{"name": "b", "value": 3}, {"name": "a", "value": 1}]), json!({"state": "Kerala", "pin": 1}));
+    assert_eq!(
+        told(&before, &after),
+        [(Op::Add, "/customFields/pin".into()), (Op::Replace, "/statusInfo/actions/1/value".into())]
+    );
+}
+
+#[test]
 fn a_set_of_objects_without_identity_has_no_order() {
     assert!(told(&json!([{"a": 1}, {"b": 2}, {"a": 1}]), &json!([{"b": 2}, {"a": 1}, {"a": 1}])).is_empty());
     assert_eq!(told(&json!([{"a": 1}, {"b": 2}]), &json!([{"b": 2}, {"a": 3}])), [(Op::Replace, "/0/a".into())]);

@@ -273,15 +273,16 @@ impl Outcome {
         let parsed = |body: &RawValue| parsed(body).unwrap_or_default();
         for difference in &mut self.differences {
             let subject = difference.entity.subject();
-            // What is told is told of the customer.
-            let told = if difference.entity.kind == Kind::Customer { told } else { &[] };
+            let kind = difference.entity.kind;
+            // Bodies are large: they are read only where something is told of them.
+            let told = if told.iter().any(|told| told.about == kind) { told } else { &[] };
             let changes = if difference.baseline {
-                if told.is_empty() { Vec::new() } else { shown(told, &parsed(&difference.after)) }
+                if told.is_empty() { Vec::new() } else { shown(told, kind, &parsed(&difference.after)) }
             } else {
                 let before = difference.before.as_deref().filter(|_| !told.is_empty()).map(parsed).unwrap_or_default();
                 let after = Some(&difference.after).filter(|_| !told.is_empty()).map(|body| parsed(body)).unwrap_or_default();
                 let named = |change: Change| {
-                    let origin = origin(&change, told, &before, &after);
+                    let origin = origin(&change, told, kind, &before, &after);
                     (change, origin)
                 };
                 std::mem::take(&mut difference.changes).into_iter().map(named).collect()

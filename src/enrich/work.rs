@@ -318,11 +318,12 @@ impl<P: Parts> Enricher<P> {
         outcome: &Outcome,
         calls: &Calls<'_, P::Entities, P::Clock>,
     ) -> Result<Option<Vec<Told>>, Ending> {
-        let customer = outcome.differs().find(|entity| entity.kind == Kind::Customer);
-        let (Some(request_id), Some(customer), true) = (event.request_id(), customer, told::is_customer_update(event)) else {
+        let kind = told::asks_audits(event);
+        let (Some(request_id), Some(entity)) = (event.request_id(), outcome.differs().find(|entity| Some(entity.kind) == kind))
+        else {
             return Ok(None);
         };
-        let audits = calls.audits(job.org_id, customer, &request_id, job.message.happened_at_ms);
+        let audits = calls.audits(job.org_id, entity, &request_id, job.message.happened_at_ms);
         let too_slow = || FetchFailure { scope: Scope::Entity, retry_after_s: None, cause: "audits: too slow".to_owned() };
         match timeout(AUDITS_WITHIN, audits).await.unwrap_or_else(|_elapsed| Err(too_slow())) {
             Ok(told) => Ok(Some(told)),

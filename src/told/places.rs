@@ -2,40 +2,16 @@
 
 use serde_json::Value;
 
-use super::{FieldKind, Told};
-use crate::change::{Change, Op, escaped, same_scalar};
-
-/// Whether a value that is told is the one that is found: texts and numbers may stand for one another.
-pub(super) fn same(told: &Value, found: &Value) -> bool {
-    let as_number = |value: &Value| match value {
-        Value::String(text) => {
-            serde_json::from_str::<Value>(text.trim()).ok().filter(|value| value.is_number() || value.is_boolean())
-        }
-        other => Some(other.clone()),
-    };
-    match (told, found) {
-        (Value::String(told), Value::String(found)) => told.trim() == found.trim(),
-        (Value::Object(_) | Value::Array(_), _) | (_, Value::Object(_) | Value::Array(_)) => told == found,
-        _ => as_number(told).zip(as_number(found)).is_some_and(|(told, found)| same_scalar(&told, &found)),
-    }
-}
+use super::{FieldKind, Told, card, same::same};
+use crate::{
+    change::{Change, Op, escaped},
+    entity::Kind,
+};
 
 /// Members of a profile whose elements have a type.
 const TYPED_LISTS: [&str; 3] = ["identifiers", "identifiersAll", "commChannels"];
-/// Where the subscriptions are.
-const SUBSCRIPTIONS: &str = "/subscriptionInfo/subscriptions/";
-/// Where a customer's status and its label may stand.
+/// Where a customer's or a card's status and its label may stand.
 const STATUS_PLACES: [&str; 3] = ["", "/statusInfo", "/loyaltyInfo"];
-
-/// The channel of the subscription that a difference is about.
-fn subscription<'a>(change: &'a Change, before: &'a Value) -> Option<&'a str> {
-    let place = change.path.strip_prefix(SUBSCRIPTIONS)?;
-    let element = match place.split_once('/') {
-        None => change.after.as_ref().or(change.before.as_ref())?,
-        Some((index, _)) => before.pointer(&format!("{SUBSCRIPTIONS}{index}"))?,
-    };
-    element.get("channel")?.as_str()
-}
 
 impl Told {
     /// The places in a body that this may be about, as JSON Pointers to what is there.
@@ -49,6 +25,7 @@ impl Told {
             places.extend(if of_profiles.is_empty() { elsewhere.take(1).collect() } else { of_profiles });
         }
         if is(FieldKind::Custom) {
+            places.extend((self.about == Kind::Card).then(|| self.member_of("/customFields", body)).flatten());
             places.extend(profiles.iter().filter_map(|profile| self.member_of(&format!("{profile}/fields"), body)));
         }
         if is(FieldKind::Extended) {
@@ -59,10 +36,10 @@ impl Told {
             places.extend(lists.flat_map(|list| self.elements_of(&list, body)));
         }
         if self.kind == FieldKind::Status {
-            let names: &[&str] = if self.field.to_lowercase().contains("label") {
-                &["statusLabel", "label"]
-            } else {
-                &["status", "customerStatus"]
+            let names: &[&str] = match self.field.to_lowercase() {
+                field if field.contains("label") => &["statusLabel", "label"],
+                field if field == card::REASON => &[card::REASON],
+                _ => &["status", "customerStatus"],
             };
             let pointers = STATUS_PLACES.iter().flat_map(|parent| names.iter().map(move |name| format!("{parent}/{name}")));
             places.extend(pointers.filter(|place| body.pointer(place).is_some_and(|value| !value.is_object())));
@@ -70,12 +47,8 @@ impl Told {
         places
     }
 
-    /// Whether a difference is the one that is told: it is in one of the places, and what was told is what is there now (or was
-    /// there, for what is gone).
-    pub(super) fn explains(&self, change: &Change, before: &Value, after: &Value) -> bool {
-        if self.kind == FieldKind::Subscription {
-            return subscription(change, before).is_some_and(|channel| self.is_named(channel));
-        }
+    /// Whether a difference is in one of the places, and what was told is what is there now (or was there, for what is gone).
+    pub(super) fn explains_field(&self, change: &Change, before: &Value, after: &Value) -> bool {
         let fits = |told: &Option<Value>, found: Option<&Value>| match (told, found) {
             (Some(told), Some(found)) => same(told, found),
             (None, None) => true,
@@ -145,7 +118,7 @@ impl Told {
     }
 
     /// `LastName` is `lastName`, `cardnumber` is `cardNumber`, `external_id` is `externalId`.
-    fn is_named(&self, name: &str) -> bool {
+    pub(super) fn is_named(&self, name: &str) -> bool {
         let plain =
             |text: &str| text.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
         plain(&self.field) == plain(name)

@@ -231,3 +231,88 @@ async fn copies_agree_on_origins_whatever_the_audit_log_says_later() {
     let published = wait::poll(Duration::from_secs(10), async || Some(stage.world.published(1).await)).await.unwrap();
     assert!(published.iter().any(|detail| detail["id"] == "two"));
 }
+
+/// An event with `data` of its own beside the customer.
+fn with_data(name: &str, id: &str, data: &Value) -> Value {
+    let mut event = of_customer(name, id, 5);
+    event["data"].as_object_mut().unwrap().extend(data.as_object().unwrap().clone());
+    event
+}
+
+/// Ana in a tier, with her newsletter.
+fn in_tier(number: u32, name: &str, expiry: &str, newsletter: &str, second: u32) -> Value {
+    let mut ana = customer(5, "Porto", Some(second));
+    ana["pointsSummary"] =
+        json!({"slabSNo": number, "currentSlab": name, "slabExpiryDate": expiry, "loyaltyPoints": 10 * second});
+    ana["subscriptionInfo"] = json!({"subscriptions": [
+        {"channel": "EMAIL", "priority": "BULK", "type": newsletter}, {"channel": "EMAIL", "priority": "TRANS", "type": "OPTIN"}]});
+    ana
+}
+
+fn jasper() -> Value {
+    in_tier(1, "Jasper", "2117-04-29T23:59:59+05:30", "OPTIN", 10)
+}
+
+/// The same in the next tier, without the newsletter.
+fn indigo() -> Value {
+    in_tier(2, "Indigo", "2125-01-09T23:59:59+05:30", "OPTOUT", 11)
+}
+
+fn upgraded(id: &str) -> Value {
+    let tiers = json!([{"tierNumber": 1, "tierName": "Jasper"}, {"tierNumber": 2, "tierName": "Indigo"}]);
+    let data = json!({"loyaltyProgramId": 282, "loyaltyProgramDetails": {"id": 282, "isDefault": true, "tiers": tiers},
+                      "previousTierNumber": 1, "upgradedTierNumber": 2, "tierExpiryDate": "2125-01-09"});
+    with_data("tierUpgraded", id, &data)
+}
+
+fn unsubscribed(id: &str) -> Value {
+    let subscription = json!({"channel": "EMAIL", "priority": "BULK", "previousStatus": "OPTIN", "currentStatus": "OPTOUT"});
+    with_data("customerSubscription", id, &json!({ "subscriptions": [subscription] }))
+}
+
+const POINTS: &str = "/pointsSummary/loyaltyPoints";
+const TIER: [&str; 3] = ["/pointsSummary/currentSlab", "/pointsSummary/slabExpiryDate", "/pointsSummary/slabSNo"];
+const NEWSLETTER: &str = "/subscriptionInfo/subscriptions/0/type";
+
+#[tokio::test]
+async fn an_event_that_carries_before_and_after_is_the_origin_of_what_it_carries() {
+    for (event, told) in [(upgraded("two"), &TIER[..]), (unsubscribed("two"), &[NEWSLETTER])] {
+        let stage = Stage::with(NO_LAG).await;
+        stage.capillary.customer(5, &jasper());
+        stage.tell(&of_customer("pointsIssued", "one", 5)).await;
+        stage.capillary.customer(5, &indigo());
+        let detail = stage.tell(&event).await;
+        let mut expected: Vec<(&str, &str)> = TIER.iter().chain([&POINTS, &NEWSLETTER]).map(|path| (*path, "snapshot")).collect();
+        expected.iter_mut().filter(|(path, _)| told.contains(path)).for_each(|(_, origin)| *origin = "event");
+        expected.sort_unstable();
+        assert_eq!(origins(&detail), expected);
+        assert!(stage.capillary.audit_calls().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_carries_before_and_after_tells_them_at_first_sight() {
+    let stage = Stage::with(NO_LAG).await;
+    stage.capillary.customer(5, &indigo());
+    let detail = stage.tell(&upgraded("one")).await;
+    assert_eq!(entity(&detail, "customer")["baseline"], json!(true));
+    assert_eq!(origins(&detail), [("/pointsSummary/currentSlab", "event"), ("/pointsSummary/slabSNo", "event")]);
+    let name = changes(&detail).iter().find(|change| change["path"] == "/pointsSummary/currentSlab").unwrap();
+    assert_eq!((&name["before"], &name["after"]), (&json!("Jasper"), &json!("Indigo")));
+    assert_eq!(changes(&stage.tell(&upgraded("two")).await), &[] as &[Value], "told once");
+}
+
+#[tokio::test]
+async fn a_date_is_told_in_another_form_than_it_is_shown() {
+    let stage = Stage::with(NO_LAG).await;
+    let mut engaged = ana();
+    engaged["extendedFields"]["wedding_date"] = json!("2025-03-04T00:00:00Z");
+    stage.capillary.customer(5, &engaged);
+    stage.tell(&of_customer("pointsIssued", "one", 5)).await;
+    engaged["extendedFields"]["wedding_date"] = json!("2025-03-11T20:57:00+05:30");
+    engaged["profiles"][0]["autoUpdateTime"] = json!("2025-02-06T11:59:11Z");
+    stage.capillary.customer(5, &engaged);
+    let (previous, current) = (json!("Tue Mar 04 00:00:00 GMT 2025"), json!("Tue Mar 11 15:27:00 GMT 2025"));
+    let detail = stage.tell(&telling("two", &[("wedding_date", "ExtendedField", previous, current)])).await;
+    assert_eq!(origins(&detail), [("/extendedFields/wedding_date", "event")]);
+}

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{super::*, world::*};
 use crate::{
-    entity::{FetchFailure, Scope},
+    entity::{FetchFailure, Kind, Scope},
     snapshot::{Gone, State},
     told::{FieldKind, Origin, Told},
 };
@@ -140,10 +140,12 @@ async fn who_was_deleted_is_forgotten_and_does_not_come_back_with_a_late_answer(
 
 fn renamed_by_audit() -> Told {
     Told {
+        about: Kind::Customer,
         field: "FirstName".to_owned(),
         kind: FieldKind::Standard,
         source: None,
         account_id: None,
+        element: Vec::new(),
         previous: Some(json!("Ana")),
         current: Some(json!("Anna")),
         origin: Origin::Audit,
