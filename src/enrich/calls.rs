@@ -98,8 +98,8 @@ impl<'a, E: Entities, K: Clock> Calls<'a, E, K> {
 pub(super) struct Asked {
     pub(super) org_id: Option<i64>,
     pub(super) entity: EntityRef,
-    /// Whether no other may be asked for by the same call: this one kept others waiting before.
-    pub(super) alone: bool,
+    /// Of an event that had to come again: which one it is. Its entities share no call with others', which they kept waiting before.
+    pub(super) apart: Option<usize>,
 }
 
 impl Asked {
@@ -157,7 +157,7 @@ fn together(asked: Vec<Asked>) -> Vec<Vec<Asked>> {
     let mut open: HashMap<_, usize> = HashMap::new();
     for asked in asked {
         let limit = asked.entity.kind.per_call();
-        if asked.alone || limit == 1 {
+        if limit == 1 {
             calls.push(vec![asked]);
             continue;
         }
@@ -165,7 +165,7 @@ fn together(asked: Vec<Asked>) -> Vec<Vec<Asked>> {
             By::Owner(kind, id) => Some((*kind, id.clone())),
             _ => None,
         };
-        let like = (asked.org_id, asked.entity.kind, owner);
+        let like = (asked.org_id, asked.entity.kind, owner, asked.apart);
         match open.get(&like).and_then(|place| calls.get_mut(*place)).filter(|call| call.len() < limit) {
             Some(call) => call.push(asked),
             None => {
@@ -183,7 +183,7 @@ mod tests {
     use crate::entity::Kind;
 
     fn asked(kind: Kind, id: u32, by: By) -> Asked {
-        Asked { org_id: Some(1), entity: EntityRef { kind, id: id.to_string(), by }, alone: false }
+        Asked { org_id: Some(1), entity: EntityRef { kind, id: id.to_string(), by }, apart: None }
     }
 
     fn ids(calls: &[Vec<Asked>]) -> Vec<Vec<&str>> {
@@ -194,14 +194,14 @@ mod tests {
     fn a_call_brings_as_many_as_it_can_of_one_owner() {
         let owned = |id, owner: &str| asked(Kind::PointsLedger, id, By::Owner(Kind::Customer, owner.to_owned()));
         let mut all = vec![owned(1, "a"), owned(2, "b"), asked(Kind::Customer, 3, By::Id), owned(4, "a")];
-        all.push(Asked { alone: true, ..owned(5, "a") });
+        all.extend([5, 50].map(|id| Asked { apart: Some(7), ..owned(id, "a") }));
         all.push(Asked { org_id: Some(2), ..owned(6, "a") });
         all.extend((10..19).map(|id| owned(id, "a")));
         let calls = together(all);
         let mut first = vec!["1", "4"];
         let more: Vec<String> = (10..18).map(|id| id.to_string()).collect();
         first.extend(more.iter().map(String::as_str));
-        assert_eq!(ids(&calls), [first, vec!["2"], vec!["3"], vec!["5"], vec!["6"], vec!["18"]]);
+        assert_eq!(ids(&calls), [first, vec!["2"], vec!["3"], vec!["5", "50"], vec!["6"], vec!["18"]]);
     }
 
     #[test]

@@ -81,10 +81,10 @@ impl<'a> Job<'a> {
         self.asked.iter().filter(|entity| Key::is_kept(self.org_id, entity)).map(|entity| Key::of(self.org_id, entity))
     }
 
-    /// What it asks for. An event that had to come again asks for itself: it would keep others waiting for an entity that is not ready.
+    /// What it asks for.
     pub(super) fn asks(&self) -> impl Iterator<Item = Asked> {
-        let alone = self.message.incoming.receive_count > 1;
-        self.asked.iter().map(move |entity| Asked { org_id: self.org_id, entity: entity.clone(), alone })
+        let apart = Some(self.position).filter(|_| self.message.incoming.receive_count > 1);
+        self.asked.iter().map(move |entity| Asked { org_id: self.org_id, entity: entity.clone(), apart })
     }
 }
 
