@@ -14,7 +14,7 @@ use futures_util::{
     future::{LocalBoxFuture, Shared},
 };
 
-use super::Turnstile;
+use super::{Turnstile, settle::Ending};
 use crate::{
     entity::{By, EntityRef, FetchFailure, Fetched, Scope},
     ports::{Clock, Entities},
@@ -144,10 +144,10 @@ impl<'a> FirstSights<'a> {
         self.0.insert(key, (async { Rc::new(vec![sighted]) }.boxed_local().shared(), 0));
     }
 
-    /// What came of asking for an entity; none for one that nobody asked for.
-    pub(super) async fn get(&self, key: &Key) -> Option<Sighted> {
-        let (call, place) = self.0.get(key)?.clone();
-        call.await.get(place).cloned()
+    /// What came of asking for an entity.
+    pub(super) async fn get(&self, key: &Key) -> Result<Sighted, Ending> {
+        let (call, place) = self.0.get(key).cloned().ok_or_else(|| Ending::back("not fetched"))?;
+        call.await.get(place).cloned().ok_or_else(|| Ending::back("not fetched"))
     }
 }
 

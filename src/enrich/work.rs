@@ -186,7 +186,7 @@ impl<P: Parts> Enricher<P> {
         let asked: BTreeSet<Key> = group.iter().flat_map(Job::asks).map(|asked| asked.key()).collect();
         let sightings = asked.into_iter().map(async |key| {
             let sighted = within(shared.until, shared.first_sights.get(&key)).await;
-            (key, sighted.and_then(|sighted| sighted.ok_or_else(|| Ending::back("not fetched"))))
+            (key, sighted.and_then(|sighted| sighted))
         });
         let mut memory = Memory {
             sightings: join_all(sightings).await.into_iter().collect(),
@@ -228,7 +228,7 @@ impl<P: Parts> Enricher<P> {
         let sightings = job.asked.iter().filter(|entity| Key::is_kept(job.org_id, entity)).map(async |entity| {
             let key = Key::of(job.org_id, entity);
             let sighted = within(shared.until, sights.get(&key)).await;
-            (key, sighted.and_then(|sighted| sighted.ok_or_else(|| Ending::back("not fetched"))))
+            (key, sighted.and_then(|sighted| sighted))
         });
         memory.sightings.extend(join_all(sightings).await);
     }

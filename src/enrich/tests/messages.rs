@@ -23,6 +23,17 @@ async fn one_that_panics_one_that_is_too_slow_and_one_that_is_no_event_leave_the
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_panic_in_the_very_first_call_lets_the_next_one_go_first() {
+    for batch in [[13, 1, 2], [1, 2, 13]] {
+        let world = World::default();
+        let begun = tokio::time::Instant::now();
+        assert_eq!(world.enricher().enrich(batch.map(about).into(), MINUTE).await.len(), 1);
+        assert_eq!(world.published_ids(), ["e1", "e2"]);
+        assert!(begun.elapsed() < Duration::from_secs(1), "nobody waits for what it held");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn each_event_is_counted_once_whatever_became_of_it_and_its_copies_are_not() {
     let world = World::default();
     let not_json = Incoming { body: "<html>".to_owned(), ..about(0) };
