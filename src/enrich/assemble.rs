@@ -241,7 +241,10 @@ impl Assembling<'_> {
         let key = Key::of(self.assembly.org_id, entity);
         match self.assembly.snapshots.get(&key) {
             None => {
-                self.unread.push(key);
+                // Two may have been merged into the same survivor; a key that is read twice at once is refused.
+                if !self.unread.contains(&key) {
+                    self.unread.push(key);
+                }
                 None
             }
             Some(known) => self.done.insert(key.clone()).then(|| (key, known.clone())),
