@@ -1,6 +1,9 @@
 //! Cards are known by their numbers only: they are asked for before all else, since only the answer tells which card it is, and whose.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use futures_util::future::join_all;
 use tokio::time::Instant;
@@ -18,6 +21,10 @@ use crate::{
     routes,
     snapshot::Key,
 };
+
+/// How long cards may take, since the rest of the batch waits for them. It is less than the client gives an answer: there a time-out
+/// says that the API is in trouble, and sends all others back.
+const CARDS_WITHIN: Duration = Duration::from_secs(8);
 
 /// What came of asking for the cards of a batch.
 #[derive(Default)]
@@ -49,8 +56,9 @@ impl<P: Parts> Enricher<P> {
                 job.message.behind.card.as_ref().map(|card| (Key::of(job.org_id, card), (job.org_id, card.clone())))
             })
             .collect();
+        let answered_by = until.min(Instant::now() + CARDS_WITHIN);
         let answers = asked.into_iter().map(async |(key, (org_id, card))| {
-            let answer = within(until, calls.fetch(org_id, &[card])).await;
+            let answer = within(answered_by, calls.fetch(org_id, &[card])).await;
             (key, answer.and_then(|mut answer| Ok(answer.pop().ok_or_else(|| Ending::back("not fetched"))??)))
         });
         let answers: BTreeMap<Key, Result<Sighting, Ending>> = join_all(answers).await.into_iter().collect();
