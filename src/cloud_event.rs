@@ -155,7 +155,8 @@ struct Enrichment {
 pub struct TooLarge;
 
 /// The `Detail` of an event with what is known of its entities, as far as it may be on the bus (`redactor`). Until it fits, it loses
-/// first bodies, biggest first; then the values of changes, biggest first, but not where they are; then the changes.
+/// first bodies, biggest first; then the values of changes, biggest first, but not where they are; then the changes; then the names of
+/// entities that were skipped, but for one.
 ///
 /// # Errors
 /// It does not fit even without all that.
@@ -219,9 +220,17 @@ impl Enriched {
         if drop_biggest(values.map(|value| (value.as_ref().map_or(0, bytes_of), value)).collect(), excess) {
             return true;
         }
-        let had_changes = !self.changes.is_empty();
-        self.changes.clear();
-        had_changes
+        if !self.changes.is_empty() {
+            self.changes.clear();
+            return true;
+        }
+        // That there are some is told by one of them.
+        let is_skipped = |entity: &View| entity.status == Status::Skipped;
+        let first = self.entities.iter().position(is_skipped);
+        let count = self.entities.len();
+        let mut place = 0..;
+        self.entities.retain(|entity| place.next() == first || !is_skipped(entity));
+        self.entities.len() < count
     }
 }
 

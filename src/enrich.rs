@@ -236,14 +236,15 @@ impl<P: Parts> Enricher<P> {
             settled.extend(std::mem::take(&mut open).into_iter().map(without_key));
         }
         let calls = Calls::new(&self.entities, &self.clock, &self.turnstile);
-        let cards = self.find_cards(open, &snapshots, &calls, prepare_until).await;
+        let mut first_sights = FirstSights::new(&calls, open.iter().flat_map(Job::asks));
+        let cards = first_sights.meanwhile(self.find_cards(open, &snapshots, &calls, prepare_until)).await;
         settled.extend(cards.ended.into_iter().map(|(position, ending)| (position, Prepared::Ended(ending))));
         snapshots.extend(cards.snapshots);
-        let mut first_sights = FirstSights::new(&calls, cards.jobs.iter().flat_map(Job::asks));
         let read_late = cards.sighted.keys().cloned().collect();
         for (key, sighting) in cards.sighted {
             first_sights.add(key, Ok(sighting));
         }
+        first_sights.ask(&calls, cards.jobs.iter().flat_map(Job::asks));
         let shared = Shared { snapshots, read_late, first_sights, calls: &calls, hash_key, until: prepare_until };
         let groups = groups::by_entity(cards.jobs);
         let groups = groups.into_iter().map(|group| self.work_out(group, &shared).boxed_local());

@@ -76,7 +76,7 @@ impl TransactionType {
 }
 
 /// An entity to fetch.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct EntityRef {
     /// What it is.
     pub kind: Kind,
@@ -113,6 +113,13 @@ impl fmt::Debug for By {
             Self::Code(_) => formatter.write_str("Code"),
             Self::Owner(kind, id) => write!(formatter, "Owner({}/{id})", kind.as_str()),
         }
+    }
+}
+
+/// Without what stands for an id that is not known.
+impl fmt::Debug for EntityRef {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{} {:?}", self.kind.as_str(), if self.is_identified() { &self.id } else { "?" }, self.by)
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod table;
 
+use std::collections::HashSet;
+
 use serde_json::value::RawValue;
 
 use crate::{
@@ -53,6 +55,7 @@ pub struct Behind {
 pub fn behind(event: &Event<'_>) -> Behind {
     let name = event.name().unwrap_or_default().to_lowercase();
     let mut behind = Behind::default();
+    let mut seen = HashSet::new();
     for lookup in table::ROUTES.iter().find(|(names, _)| names.contains(&name.as_str())).map_or(&[][..], |(_, lookups)| lookups) {
         for mut entity in lookup.find(event) {
             if entity.kind == Kind::PointsLedger {
@@ -62,7 +65,7 @@ pub fn behind(event: &Event<'_>) -> Behind {
             }
             if entity.kind == Kind::Card {
                 behind.card = Some(entity);
-            } else if !behind.entities.iter().any(|known| known.kind == entity.kind && known.id == entity.id) {
+            } else if seen.insert((entity.kind, entity.id.clone())) {
                 behind.entities.push(entity);
             }
         }

@@ -30,9 +30,14 @@ impl Key {
         Self(format!("{}#{}#{id}", org_id.unwrap_or_default(), kind.as_str()))
     }
 
-    /// The key under which an entity is remembered if the answer bears the id that was asked for.
+    /// The key under which an entity is remembered if the answer bears the id that was asked for. One whose id is not known is not
+    /// remembered, and has a key that is no other's.
     pub fn of(org_id: Option<i64>, entity: &EntityRef) -> Self {
-        Self::new(org_id, entity.kind, &entity.id)
+        if entity.is_identified() {
+            Self::new(org_id, entity.kind, &entity.id)
+        } else {
+            Self(format!("{}#{}?{}", org_id.unwrap_or_default(), entity.kind.as_str(), entity.id))
+        }
     }
 
     /// Whether states of an entity are kept. Not of one whose id is not known, nor of what has no states; and not for org 0, which events

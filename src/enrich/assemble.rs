@@ -26,8 +26,9 @@ pub(super) enum Assembled {
     Complete(Box<Outcome>),
     /// Answers were about others than those asked for, whose snapshots were not read before.
     Unread(Vec<Key>),
-    /// An answer differs from what was remembered lately and read after the answer had come: which one is older can't be told by it.
-    Stale,
+    /// Answers differ from what was remembered lately and read after they had come: which one is older can't be told by them. Under which
+    /// keys they were asked for, and whose snapshots these are.
+    Stale { asked: Vec<Key>, read: Vec<Key> },
     /// No call that begins before this time (milliseconds since 1970) can tell which state is newer.
     Wait { until_ms: i64 },
 }
@@ -70,13 +71,15 @@ impl Assembly<'_> {
             assembly: self,
             done: HashSet::new(),
             unread: Vec::new(),
-            stale: false,
+            stale: Vec::new(),
+            stale_asked: Vec::new(),
             wait: None,
             outcome: Outcome::default(),
         };
         for (entity, sighting) in sightings {
             let is_customer = entity.kind == Kind::Customer;
             let survivor_id = sighting.fetched.answered_id.as_ref().filter(|_| is_customer);
+            let stale = assembling.stale.len();
             let gone = match (sighting.fetched.status, survivor_id) {
                 (Status::Found, Some(_)) | (Status::Merged, _) => Some(Gone::Merged),
                 (Status::Deleted, _) => Some(Gone::Deleted),
@@ -100,10 +103,13 @@ impl Assembly<'_> {
                     }
                 }
             }
+            if assembling.stale.len() > stale {
+                assembling.stale_asked.push(Key::of(self.org_id, entity));
+            }
         }
         match assembling {
             Assembling { unread, .. } if !unread.is_empty() => Assembled::Unread(unread),
-            Assembling { stale: true, .. } => Assembled::Stale,
+            Assembling { stale: read, stale_asked: asked, .. } if !read.is_empty() => Assembled::Stale { asked, read },
             Assembling { wait: Some(until_ms), .. } => Assembled::Wait { until_ms },
             Assembling { mut outcome, .. } => {
                 // In one order everywhere, so that transactions get less into each other's way.
@@ -118,7 +124,8 @@ struct Assembling<'a> {
     assembly: &'a Assembly<'a>,
     done: HashSet<Key>,
     unread: Vec<Key>,
-    stale: bool,
+    stale: Vec<Key>,
+    stale_asked: Vec<Key>,
     wait: Option<i64>,
     outcome: Outcome,
 }
@@ -143,7 +150,7 @@ impl Assembling<'_> {
             (&judgement, &known, self.assembly.read_late.contains(&key))
             && !known.is_settled_before(began_at_ms)
         {
-            self.stale = true;
+            self.stale.push(key);
             return;
         }
         match (judgement, known) {

@@ -1,22 +1,21 @@
 //! The calls of one batch: each entity once, and none more after the API has failed.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
+    panic::AssertUnwindSafe,
+    pin::pin,
     rc::Rc,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use futures_util::{
     FutureExt,
-    future::{LocalBoxFuture, Shared},
+    future::{Either, LocalBoxFuture, Shared, join_all, select},
 };
 
 use super::{Turnstile, settle::Ending};
 use crate::{
-    entity::{By, EntityRef, FetchFailure, Fetched, Scope},
+    entity::{By, EntityRef, FetchFailure, Fetched, Scope, Status},
     ports::{Clock, Entities},
     snapshot::Key,
     told::Told,
@@ -38,13 +37,19 @@ pub(super) struct Calls<'a, E, K> {
     entities: &'a E,
     clock: &'a K,
     turnstile: &'a Turnstile,
-    api_failed: AtomicBool,
-    refused_orgs: Mutex<BTreeSet<Option<i64>>>,
+    failed: Mutex<Failed>,
+}
+
+/// What nobody is asked any more, and how long it shall be left alone, in seconds, if that was told.
+#[derive(Default)]
+struct Failed {
+    api: Option<Option<u32>>,
+    orgs: BTreeMap<Option<i64>, Option<u32>>,
 }
 
 impl<'a, E: Entities, K: Clock> Calls<'a, E, K> {
     pub(super) fn new(entities: &'a E, clock: &'a K, turnstile: &'a Turnstile) -> Self {
-        Self { entities, clock, turnstile, api_failed: AtomicBool::new(false), refused_orgs: Mutex::default() }
+        Self { entities, clock, turnstile, failed: Mutex::default() }
     }
 
     /// The present states of entities of one kind, by one call.
@@ -55,16 +60,19 @@ impl<'a, E: Entities, K: Clock> Calls<'a, E, K> {
         }
         let began_at_ms = self.clock.now_ms();
         let outcomes = self.entities.fetch(org_id, entities).await;
-        match outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).map(|failure| failure.scope).max() {
-            Some(Scope::Api) => {
-                self.api_failed.store(true, Ordering::Relaxed);
+        let failures = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
+        match failures.max_by_key(|failure| failure.scope) {
+            Some(FetchFailure { scope: Scope::Api, retry_after_s, .. }) => {
+                self.failed().api = Some(*retry_after_s);
                 self.turnstile.doubt();
             }
-            Some(Scope::Org) => {
-                self.refused_orgs.lock().unwrap_or_else(PoisonError::into_inner).insert(org_id);
+            Some(FetchFailure { scope: Scope::Org, retry_after_s, .. }) => {
+                self.failed().orgs.insert(org_id, *retry_after_s);
                 self.turnstile.doubt_org(org_id);
             }
-            Some(Scope::Entity | Scope::NotReady) | None => self.turnstile.trust(org_id),
+            // Who has no credentials is forbidden everything without a call.
+            None if outcomes.iter().flatten().all(|fetched| fetched.status == Status::Forbidden) => {}
+            Some(_) | None => self.turnstile.trust(org_id),
         }
         outcomes.into_iter().map(|outcome| outcome.map(|fetched| Sighting { fetched, began_at_ms })).collect()
     }
@@ -83,14 +91,19 @@ impl<'a, E: Entities, K: Clock> Calls<'a, E, K> {
     }
 
     fn unless_it_failed_before(&self, org_id: Option<i64>) -> Result<(), FetchFailure> {
-        let failed = |scope, cause: &str| Err(FetchFailure { scope, retry_after_s: None, cause: cause.to_owned() });
-        if self.api_failed.load(Ordering::Relaxed) {
-            return failed(Scope::Api, "not asked, since the API failed for another event");
+        let failed = self.failed();
+        let before = |scope, retry_after_s: &Option<u32>, cause: &str| {
+            Err(FetchFailure { scope, retry_after_s: *retry_after_s, cause: cause.to_owned() })
+        };
+        match (&failed.api, failed.orgs.get(&org_id)) {
+            (Some(wait), _) => before(Scope::Api, wait, "not asked, since the API failed for another event"),
+            (None, Some(wait)) => before(Scope::Org, wait, "not asked, since the org's credentials failed for another event"),
+            (None, None) => Ok(()),
         }
-        if self.refused_orgs.lock().unwrap_or_else(PoisonError::into_inner).contains(&org_id) {
-            return failed(Scope::Org, "not asked, since the org's credentials failed for another event");
-        }
-        Ok(())
+    }
+
+    fn failed(&self) -> MutexGuard<'_, Failed> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -98,8 +111,6 @@ impl<'a, E: Entities, K: Clock> Calls<'a, E, K> {
 pub(super) struct Asked {
     pub(super) org_id: Option<i64>,
     pub(super) entity: EntityRef,
-    /// Of an event that had to come again: which one it is. Its entities share no call with others', which they kept waiting before.
-    pub(super) apart: Option<usize>,
 }
 
 impl Asked {
@@ -112,14 +123,22 @@ impl Asked {
 type Call<'a> = Shared<LocalBoxFuture<'a, Rc<Vec<Sighted>>>>;
 
 /// The first sight of each entity of a batch: whoever needs one waits for the same call, and a call brings as many as it can.
+#[derive(Default)]
 pub(super) struct FirstSights<'a>(HashMap<Key, (Call<'a>, usize)>);
 
 impl<'a> FirstSights<'a> {
     /// Of the entities that a batch asks for. No call begins before somebody waits for it.
     pub(super) fn new<E: Entities, K: Clock>(calls: &'a Calls<'_, E, K>, wanted: impl Iterator<Item = Asked>) -> Self {
+        let mut sights = Self::default();
+        sights.ask(calls, wanted);
+        sights
+    }
+
+    /// Of further entities: those that nobody asked for yet.
+    pub(super) fn ask<E: Entities, K: Clock>(&mut self, calls: &'a Calls<'_, E, K>, wanted: impl Iterator<Item = Asked>) {
         let mut asked: Vec<Asked> = Vec::new();
         let mut places: HashMap<Key, usize> = HashMap::new();
-        for wanted in wanted {
+        for wanted in wanted.filter(|wanted| !self.0.contains_key(&wanted.key())).collect::<Vec<_>>() {
             match places.get(&wanted.key()).and_then(|place| asked.get_mut(*place)) {
                 Some(known) => known.entity.learn(wanted.entity),
                 None => {
@@ -128,15 +147,22 @@ impl<'a> FirstSights<'a> {
                 }
             }
         }
-        let mut sights = Self(HashMap::new());
         for together in together(asked) {
             let keys: Vec<Key> = together.iter().map(Asked::key).collect();
             let org_id = together.first().and_then(|first| first.org_id);
             let entities: Vec<EntityRef> = together.into_iter().map(|asked| asked.entity).collect();
             let call = async move { Rc::new(calls.fetch(org_id, &entities).await) }.boxed_local().shared();
-            sights.0.extend(keys.into_iter().enumerate().map(|(place, key)| (key, (call.clone(), place))));
+            self.0.extend(keys.into_iter().enumerate().map(|(place, key)| (key, (call.clone(), place))));
         }
-        sights
+    }
+
+    /// Makes the calls that are known while something else is waited for, and no longer.
+    pub(super) async fn meanwhile<T>(&self, other: impl Future<Output = T>) -> T {
+        let calls = join_all(self.0.values().map(|(call, _)| AssertUnwindSafe(call.clone()).catch_unwind()));
+        match select(pin!(other), calls).await {
+            Either::Left((done, _)) => done,
+            Either::Right((_, other)) => other.await,
+        }
     }
 
     /// What is known without a call.
@@ -165,7 +191,7 @@ fn together(asked: Vec<Asked>) -> Vec<Vec<Asked>> {
             By::Owner(kind, id) => Some((*kind, id.clone())),
             _ => None,
         };
-        let like = (asked.org_id, asked.entity.kind, owner, asked.apart);
+        let like = (asked.org_id, asked.entity.kind, owner);
         match open.get(&like).and_then(|place| calls.get_mut(*place)).filter(|call| call.len() < limit) {
             Some(call) => call.push(asked),
             None => {
@@ -183,7 +209,7 @@ mod tests {
     use crate::entity::Kind;
 
     fn asked(kind: Kind, id: u32, by: By) -> Asked {
-        Asked { org_id: Some(1), entity: EntityRef { kind, id: id.to_string(), by }, apart: None }
+        Asked { org_id: Some(1), entity: EntityRef { kind, id: id.to_string(), by } }
     }
 
     fn ids(calls: &[Vec<Asked>]) -> Vec<Vec<&str>> {
@@ -194,14 +220,13 @@ mod tests {
     fn a_call_brings_as_many_as_it_can_of_one_owner() {
         let owned = |id, owner: &str| asked(Kind::PointsLedger, id, By::Owner(Kind::Customer, owner.to_owned()));
         let mut all = vec![owned(1, "a"), owned(2, "b"), asked(Kind::Customer, 3, By::Id), owned(4, "a")];
-        all.extend([5, 50].map(|id| Asked { apart: Some(7), ..owned(id, "a") }));
         all.push(Asked { org_id: Some(2), ..owned(6, "a") });
         all.extend((10..19).map(|id| owned(id, "a")));
         let calls = together(all);
         let mut first = vec!["1", "4"];
         let more: Vec<String> = (10..18).map(|id| id.to_string()).collect();
         first.extend(more.iter().map(String::as_str));
-        assert_eq!(ids(&calls), [first, vec!["2"], vec!["3"], vec!["5", "50"], vec!["6"], vec!["18"]]);
+        assert_eq!(ids(&calls), [first, vec!["2"], vec!["3"], vec!["6"], vec!["18"]]);
     }
 
     #[test]

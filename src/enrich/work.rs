@@ -83,8 +83,7 @@ impl<'a> Job<'a> {
 
     /// What it asks for.
     pub(super) fn asks(&self) -> impl Iterator<Item = Asked> {
-        let apart = Some(self.position).filter(|_| self.message.incoming.receive_count > 1);
-        self.asked.iter().map(move |entity| Asked { org_id: self.org_id, entity: entity.clone(), apart })
+        self.asked.iter().map(|entity| Asked { org_id: self.org_id, entity: entity.clone() })
     }
 }
 
@@ -142,6 +141,8 @@ enum Again {
     No,
     /// Read what is remembered of entities that nobody expected.
     Read(Vec<Key>),
+    /// Fetch these, since now what is remembered of them was read before.
+    Fetch(Vec<Key>),
     /// Read everything, and then fetch everything.
     Everything,
 }
@@ -222,11 +223,11 @@ impl<P: Parts> Enricher<P> {
         Err(Ending::back("the ledger row keeps changing"))
     }
 
-    /// Fetches an event's entities anew, all at once; what has no states is as it was.
-    async fn fetch(&self, job: &Job<'_>, memory: &mut Memory, shared: &Shared<'_, P>) {
-        let sights = FirstSights::new(shared.calls, job.asks());
-        let sightings = job.asked.iter().filter(|entity| Key::is_kept(job.org_id, entity)).map(async |entity| {
-            let key = Key::of(job.org_id, entity);
+    /// Fetches entities of an event anew, all at once; what has no states is as it was.
+    async fn fetch(&self, job: &Job<'_>, which: impl Fn(&Key) -> bool, memory: &mut Memory, shared: &Shared<'_, P>) {
+        let keys: BTreeSet<Key> = job.keys().filter(which).collect();
+        let sights = FirstSights::new(shared.calls, job.asks().filter(|asked| keys.contains(&asked.key())));
+        let sightings = keys.into_iter().map(async |key| {
             let sighted = within(shared.until, sights.get(&key)).await;
             (key, sighted.and_then(|sighted| sighted))
         });
@@ -252,6 +253,7 @@ impl<P: Parts> Enricher<P> {
                     keys.extend(unread.iter().cloned());
                     memory.read_late.extend(unread);
                 }
+                Again::Fetch(asked) => self.fetch(job, |key| asked.contains(key), memory, shared).await,
                 Again::Everything => {
                     // First what is remembered, then what is: see the judgement.
                     let keys = Vec::from_iter(keys.clone());
@@ -261,7 +263,7 @@ impl<P: Parts> Enricher<P> {
                     }
                     memory.read_late.retain(|key| !keys.contains(key));
                     memory.snapshots.extend(remembered(keys, known.snapshots));
-                    self.fetch(job, memory, shared).await;
+                    self.fetch(job, |_| true, memory, shared).await;
                 }
             }
             let now_ms = self.clock.now_ms();
@@ -281,8 +283,9 @@ impl<P: Parts> Enricher<P> {
                     again = Again::Read(unread);
                     continue;
                 }
-                Assembled::Stale => {
-                    again = Again::Everything;
+                Assembled::Stale { asked, read } => {
+                    memory.read_late.retain(|key| !read.contains(key));
+                    again = Again::Fetch(asked);
                     continue;
                 }
             };

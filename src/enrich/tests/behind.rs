@@ -82,7 +82,7 @@ async fn a_card_that_was_seen_a_moment_ago_is_asked_for_again_after_its_snapshot
     assert_eq!(world.asked(), ["card/5", "customer/5"], "nothing changed");
     world.card_is("5", "BLOCKED");
     assert!(enricher.enrich(vec![card("b", "5")], MINUTE).await.is_empty());
-    assert_eq!(world.asked(), ["card/5", "customer/5", "card/15", "customer/5"]);
+    assert_eq!(world.asked(), ["card/5", "customer/5", "card/15"]);
     assert_eq!(world.state().published[2]["data"]["changes"].as_array().unwrap().len(), 1);
 }
 
@@ -149,15 +149,77 @@ async fn an_entity_that_never_gets_ready_keeps_its_event_for_six_hours() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_had_to_wait_is_asked_for_alone() {
+async fn a_cards_number_is_not_taken_for_another_cards_id() {
     let world = World::default();
-    let again = |incoming: Incoming| Incoming { receive_count: 2, ..incoming };
-    world.state().unready.insert("pointsLedger/31".to_owned());
-    let batch = vec![again(points("a", 5, 31)), points("b", 5, 32), points("c", 5, 33)];
-    assert_eq!(world.enricher().enrich(batch, MINUTE).await, ["a"]);
-    let mut asked = world.asked();
-    asked.sort_unstable();
-    assert_eq!(asked, ["customer/5", "pointsLedger/31", "pointsLedger/32+pointsLedger/33"]);
+    world.card_is("5", "ACTIVE");
+    assert!(world.enricher().enrich(vec![card("a", "15"), card("b", "5")], MINUTE).await.is_empty());
+    assert_eq!(world.entities("a"), [("card/15".to_owned(), "not_found".to_owned())]);
+    assert_eq!(world.entities("b"), found(&["card/15", "customer/5"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn others_do_not_wait_for_a_card_with_their_calls() {
+    let world = World::default();
+    let enricher = world.enricher();
+    world.card_is("5", "ACTIVE");
+    enricher.enrich(vec![about(9)], MINUTE).await;
+    let begun = tokio::time::Instant::now();
+    assert!(enricher.enrich(vec![card("a", "5"), about(6), about(7)], MINUTE).await.is_empty());
+    let elapsed = begun.elapsed();
+    assert!(elapsed < Duration::from_millis(300), "two calls one after the other, the others beside: {elapsed:?}");
+    assert_eq!(world.asked().len(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_who_were_merged_into_the_same_one_bring_him_once() {
+    let world = World::default();
+    world.state().survivors.extend([("5".to_owned(), "8".to_owned()), ("6".to_owned(), "8".to_owned())]);
+    let data = json!({"survivorCustomerIdentifiers": {"customerId": 5}, "victimCustomerIdentifiers": {"customerId": 6}});
+    assert!(world.enricher().enrich(vec![event("a", "loyaltyCustomerMerge", &data)], MINUTE).await.is_empty());
+    let subjects: Vec<String> = world.entities("a").into_iter().map(|(subject, _)| subject).collect();
+    assert_eq!(subjects, ["customer/5", "customer/8", "customer/6"]);
+    assert_eq!(world.asked().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_api_asks_to_wait_goes_for_all_that_were_not_asked() {
+    let world = World::default();
+    let enricher = world.enricher();
+    world.state().api_down = true;
+    assert_eq!(enricher.enrich((1..=9).map(about).collect(), MINUTE).await.len(), 9);
+    assert!(world.state().delays.iter().all(|(_, delay_s)| *delay_s >= 77));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whom_nobody_may_ask_says_nothing_of_the_api() {
+    let world = World::default();
+    let enricher = world.enricher();
+    world.state().orgs_without.insert(Some(7));
+    world.state().api_down = true;
+    let body = r#"{"eventId":"f","eventName":"customerAdded","orgId":7,"data":{"customerIdentifiers":{"customerId":20}}}"#;
+    let forbidden = Incoming { body: body.to_owned(), ..about(20) };
+    let mut batch = vec![forbidden];
+    batch.extend((1..=8).map(about));
+    assert_eq!(enricher.enrich(batch, MINUTE).await.len(), 8);
+    assert_eq!(
+        world.asked().len(),
+        2,
+        "one for the org without credentials, which needs no call, and one that finds the API dead"
+    );
+    assert_eq!(world.published_ids(), ["f"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bulk_issue_that_fits_the_bus_alone_goes_out_even_if_its_skipped_entities_do_not_fit_beside() {
+    let world = World::default();
+    let coupon = |n: u64| json!({"id": 912_345_678 + n, "code": format!("2E1B{n:04}"), "valid_till": 1_634_774_400_000_u64, "issued_on": 1_634_774_400_000_u64, "customerIdentifiers": {"customerId": 728_942_858 + n}});
+    let coupons: Vec<Value> = (0..1_500).map(coupon).collect();
+    let bulk = event("a", "CouponIssue", &json!({"coupons": coupons}));
+    assert!(world.enricher().enrich(vec![bulk], MINUTE).await.is_empty());
+    assert!(world.state().dead.is_empty());
+    let entities = world.entities("a");
+    assert_eq!((entities.len(), entities[20].1.as_str()), (21, "skipped"));
+    assert_eq!(world.state().published[0]["data"]["enrichment"], json!({"status": "partial", "late": false, "truncated": true}));
 }
 
 #[tokio::test(start_paused = true)]

@@ -56,6 +56,8 @@ pub(super) struct State {
     pub(super) secret: Option<String>,
     /// Cards by number.
     pub(super) cards: BTreeMap<String, String>,
+    /// Orgs without credentials.
+    pub(super) orgs_without: BTreeSet<Option<i64>>,
     /// Orgs whose credentials are refused.
     pub(super) orgs_refused: BTreeSet<Option<i64>>,
     /// Subjects of entities that are not ready.
@@ -157,6 +159,7 @@ impl Ledger for World {
         if state.ledger_down {
             return Err(down("look"));
         }
+        assert_eq!(entities.iter().collect::<BTreeSet<_>>().len(), entities.len(), "a key twice is refused");
         Ok(Known {
             rows: events.iter().filter_map(|key| Some((key.clone(), state.rows.get(key)?.clone()))).collect(),
             snapshots: entities.iter().filter_map(|key| Some((key.clone(), state.snapshots.get(key)?.clone()))).collect(),
@@ -275,6 +278,10 @@ impl World {
     fn answer(&self, org_id: Option<i64>, entity: &EntityRef) -> Result<Fetched, FetchFailure> {
         assert_ne!(entity.id, "13");
         let state = self.state();
+        let none = |status| Fetched { status, answered_id: None, body: None, fetched_at_ms: NOW_MS + state.passed_ms };
+        if state.orgs_without.contains(&org_id) {
+            return Ok(none(Status::Forbidden));
+        }
         let failure = |scope, cause: &str| Err(FetchFailure { scope, retry_after_s: Some(77), cause: cause.to_owned() });
         if state.api_down {
             return failure(Scope::Api, "503");
@@ -294,7 +301,7 @@ impl World {
         };
         if let By::Number(number) | By::NumberOnly(number) = &entity.by {
             let Some(body) = state.cards.get(number) else {
-                return Ok(Fetched { status: Status::NotFound, answered_id: None, body: None, fetched_at_ms });
+                return Ok(none(Status::NotFound));
             };
             let id = format!("1{number}");
             return Ok(fetched(Some(id).filter(|id| *id != entity.id), body.clone()));
