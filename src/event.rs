@@ -194,7 +194,7 @@ fn number_text(value: &RawValue) -> Option<&str> {
 }
 
 /// A whole number in any of the forms that occur: `50952`, `50952.0`, `1.73985783E12`, `"50952"`.
-fn integer(value: &RawValue) -> Option<i64> {
+pub(crate) fn integer(value: &RawValue) -> Option<i64> {
     /// Beyond this a float no longer holds every integer.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let quoted;

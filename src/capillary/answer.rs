@@ -1,16 +1,13 @@
 //! What an answer means, by its HTTP status and its body: errors arrive with 200, too (facts 4.3).
 
-use std::collections::BTreeMap;
+mod body;
 
 use http::{HeaderMap, StatusCode, header};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 
-use crate::{
-    entity::{By, EntityRef, FetchFailure, Kind, Scope, Status},
-    event::elements,
-};
+use crate::entity::{EntityRef, FetchFailure, Kind, Scope, Status};
+use body::{Body, Found, UNREADABLE};
 
 /// What an answer means for an entity. It does not print: the body is somebody's data.
 #[derive(Clone)]
@@ -23,6 +20,8 @@ pub enum Answer {
         /// The entity as answered.
         body: Box<RawValue>,
     },
+    /// The customer is merged into the one with this id, of whom the answer has no more than that.
+    Elsewhere(String),
     /// There is no body to be had, and asking again won't change that.
     Final(Status),
     /// The token is not good (any more).
@@ -36,6 +35,7 @@ impl Answer {
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Found { .. } => "found",
+            Self::Elsewhere(_) => Status::Merged.as_str(),
             Self::Final(status) => status.as_str(),
             Self::Unauthorized => UNAUTHORIZED,
             Self::Later(_) => LATER,
@@ -61,10 +61,12 @@ const DELETED: Code = 8109;
 const MERGED: Code = 8069;
 /// The answer is the customer into whom the one asked for was merged.
 const SURVIVOR: Code = 91009;
-/// Stands for an error whose code can't be read.
-const UNREADABLE: Code = 0;
 /// The credentials' access group lacks the resource.
-const NOT_AUTHORIZED: Code = 4000;
+const NOT_AUTHORIZED: [Code; 2] = [403, 4000];
+/// The API as a whole is in trouble, or does not know what is asked of it.
+const IN_TROUBLE: [Code; 6] = [404, 408, 415, 429, 461, 4001];
+/// A transaction could not be retrieved; of other kinds it is the API that could not (facts 4.3, 4.6).
+const NOT_RETRIEVED: Code = 500;
 /// Several actions on this customer at once.
 const BUSY: Code = 521;
 /// The ledger is not complete yet for these events.
@@ -74,17 +76,18 @@ const MISCONFIGURED: [Code; 6] = [8003, 8011, 8012, 8016, 8045, 8091];
 
 /// Judges an answer to a call for entities of one kind: what it means for each, in their order.
 pub fn judge(asked: &[EntityRef], status: StatusCode, headers: &HeaderMap, body: &[u8], now_ms: i64) -> Vec<Answer> {
+    let Some(kind) = asked.first().map(|first| first.kind) else { return Vec::new() };
     let retry_after_s = retry_after_s(headers, now_ms);
     let later = |scope, cause: &str| Answer::Later(FetchFailure { scope, retry_after_s, cause: cause.to_owned() });
     let is_alone = asked.len() == 1;
-    match read(status, body, &later) {
-        Ok(read) => asked.iter().map(|asked| read.about(asked, is_alone, status, &later)).collect(),
+    match read(kind, status, body, &later) {
+        Ok(read) => asked.iter().map(|asked| about(&read, asked, is_alone, status, &later)).collect(),
         Err(answer) => vec![answer; asked.len()],
     }
 }
 
 /// Reads an answer; where it says something that goes for all that was asked, that.
-fn read<'a>(status: StatusCode, body: &'a [u8], later: &impl Fn(Scope, &str) -> Answer) -> Result<Body<'a>, Answer> {
+fn read<'a>(kind: Kind, status: StatusCode, body: &'a [u8], later: &impl Fn(Scope, &str) -> Answer) -> Result<Body<'a>, Answer> {
     let http = status.as_u16();
     match http {
         401 => return Err(Answer::Unauthorized),
@@ -94,14 +97,16 @@ fn read<'a>(status: StatusCode, body: &'a [u8], later: &impl Fn(Scope, &str) -> 
         _ => {}
     }
     let Some(read) = Body::read(body) else {
-        return Err(match (http, body.is_empty()) {
+        return Err(match (http, body.trim_ascii().is_empty()) {
             (403, _) => Answer::Final(Status::Forbidden),
             // An id that can be none is answered so (facts 4.5).
             (400, true) => Answer::Final(Status::NotFound),
+            // What is wrong with one request says nothing of others.
+            (400, false) => later(Scope::Entity, "400"),
             // Cut in the middle.
             _ if body.trim_ascii_start().starts_with(b"{") => later(Scope::Entity, "torn answer"),
             // No path of ours is unknown to the right host, and HTML comes from something before it.
-            _ => later(Scope::Api, if body.is_empty() { "empty answer" } else { "unreadable answer" }),
+            (_, is_empty) => later(Scope::Api, if is_empty { "empty answer" } else { "unreadable answer" }),
         });
     };
     if read.errors.contains(&401) {
@@ -110,20 +115,87 @@ fn read<'a>(status: StatusCode, body: &'a [u8], later: &impl Fn(Scope, &str) -> 
     if read.codes().any(|code| code == NOT_READY) {
         return Err(later(Scope::NotReady, "not ready"));
     }
-    if read.codes().any(|code| code == BUSY) {
+    if read.codes().any(|code| code == BUSY) || (kind == Kind::Transaction && read.errors.contains(&NOT_RETRIEVED)) {
         return Err(later(Scope::Entity, "busy"));
     }
-    if let Some(code) = read.errors.iter().find(|code| (500..600).contains(*code) || [408, 429, 461, 4001].contains(*code)) {
+    if let Some(code) = read.errors.iter().find(|code| (500..600).contains(*code) || IN_TROUBLE.contains(code)) {
         return Err(later(Scope::Api, &code.to_string()));
     }
     if let Some(code) = read.errors.iter().find(|code| MISCONFIGURED.contains(code)) {
         let advice = "check the settings CAPILLARY_CUSTOMER_SOURCE and CAPILLARY_CUSTOMER_EMBED";
-        return Err(later(Scope::Api, &format!("{code}: {advice}")));
+        return Err(later(Scope::Org, &format!("{code}: {advice}")));
     }
-    if http == 403 || read.errors.contains(&NOT_AUTHORIZED) {
+    if http == 403 || read.errors.iter().any(|code| NOT_AUTHORIZED.contains(code)) {
         return Err(Answer::Final(Status::Forbidden));
     }
     Ok(read)
+}
+
+/// What an answer means for an entity, of those that were asked for or the only one.
+fn about(
+    read: &Body<'_>,
+    asked: &EntityRef,
+    is_alone: bool,
+    status: StatusCode,
+    later: &impl Fn(Scope, &str) -> Answer,
+) -> Answer {
+    let is_merged = read.codes().any(|code| code == MERGED);
+    let found = match read.find(asked, is_alone, is_merged || read.warnings.contains(&SURVIVOR)) {
+        // Of several, each is answered for itself.
+        Some(Found { answered_id, text }) if !is_alone || read.has_items => return found(answered_id, text, later),
+        found => found,
+    };
+    if read.codes().any(|code| code == DELETED) {
+        return Answer::Final(Status::Deleted);
+    }
+    if is_merged {
+        return match found {
+            Some(Found { answered_id: Some(id), text }) if body::has_profiles(text) => self::found(Some(id), text, later),
+            Some(Found { answered_id: Some(id), .. }) => Answer::Elsewhere(id),
+            _ => Answer::Final(Status::Merged),
+        };
+    }
+    let unknown: &[Code] = match asked.kind {
+        Kind::Customer => &CUSTOMER_NOT_FOUND,
+        Kind::Transaction => &TRANSACTION_NOT_FOUND,
+        Kind::PointsLedger => &LEDGER_NOT_FOUND,
+        Kind::Card | Kind::Group | Kind::Coupon => &[],
+    };
+    // The ledger says so among its warnings, too (facts 4.3).
+    let told = if asked.kind == Kind::PointsLedger { &[&read.errors, &read.warnings][..] } else { &[&read.errors] };
+    if told.iter().copied().flatten().any(|code| unknown.contains(code)) {
+        return Answer::Final(Status::NotFound);
+    }
+    if read.errors.contains(&UNREADABLE) {
+        return later(Scope::Entity, "an error without a code");
+    }
+    if !read.errors.is_empty() {
+        // A code that no page names: the request is understood and refused, so asking again gives the same.
+        return Answer::Final(Status::NotFound);
+    }
+    match status.as_u16() {
+        _ if status.is_success() => {}
+        400 => return later(Scope::Entity, "400"),
+        http => return later(Scope::Api, &http.to_string()),
+    }
+    match found {
+        Some(Found { answered_id, text }) => self::found(answered_id, text, later),
+        None if read.has_list && is_listed(asked.kind) => Answer::Final(Status::NotFound),
+        None if read.names_any(asked.kind) => later(Scope::Entity, "the answer is about another entity"),
+        None => later(Scope::Entity, "answer without entity"),
+    }
+}
+
+fn found(answered_id: Option<String>, text: &str, later: &impl Fn(Scope, &str) -> Answer) -> Answer {
+    match RawValue::from_string(text.to_owned()) {
+        Ok(body) => Answer::Found { answered_id, body },
+        Err(_) => later(Scope::Entity, "unreadable entity"),
+    }
+}
+
+/// Whether answers for it are lists of what was found.
+const fn is_listed(kind: Kind) -> bool {
+    matches!(kind, Kind::Group | Kind::Coupon | Kind::PointsLedger)
 }
 
 /// `Retry-After` in seconds from now, given as seconds or as a date (RFC 9110 section 10.2.3).
@@ -136,222 +208,10 @@ pub fn retry_after_s(headers: &HeaderMap, now_ms: i64) -> Option<u32> {
     u32::try_from((date.unix_timestamp() - now_ms / 1000).max(0)).ok()
 }
 
-/// What counts of a body of any of the APIs.
-struct Body<'a> {
-    /// What may be an entity: the answer itself, what stands under one of the names, or an element of a list there.
-    candidates: Vec<&'a str>,
-    /// Whether there is a list of what was found, so that what is not in it was not.
-    has_list: bool,
-    errors: Vec<Code>,
-    warnings: Vec<Code>,
-}
-
-/// Under which names entities stand, besides on top.
-const NAMES: [&str; 3] = ["entity", "data", "events"];
-
-impl<'a> Body<'a> {
-    /// `None`: no JSON object.
-    fn read(body: &'a [u8]) -> Option<Self> {
-        let text = std::str::from_utf8(body).ok()?.trim();
-        let members: BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
-        let mut read = Self {
-            candidates: vec![text],
-            has_list: false,
-            errors: codes(members.get("errors").copied()),
-            warnings: codes(members.get("warnings").copied()),
-        };
-        for value in NAMES.iter().filter_map(|name| members.get(*name)) {
-            if value.get().starts_with('[') {
-                read.has_list = true;
-                read.candidates.extend(elements(value).into_iter().map(RawValue::get));
-            } else {
-                read.candidates.push(value.get());
-            }
-        }
-        if let Some(response) = members.get("response") {
-            read.v1_1(response);
-        }
-        Some(read)
-    }
-
-    /// v1.1 carries the request's status in the body, and each item's beside the item, with texts for booleans:
-    /// `{"response": {"status": {"success": "false", "code": 500}, "customers": {"customer": [{"item_status": {…}}]}}}`.
-    fn v1_1(&mut self, response: &'a RawValue) {
-        #[derive(Deserialize)]
-        struct Item<'a> {
-            #[serde(borrow)]
-            item_status: Outcome<'a>,
-        }
-        #[derive(Deserialize)]
-        struct Outcome<'a> {
-            #[serde(borrow)]
-            success: &'a RawValue,
-            #[serde(borrow)]
-            code: &'a RawValue,
-        }
-        fn failure(outcome: &Outcome<'_>) -> Option<Code> {
-            let is_good = outcome.success.get().trim_matches('"').eq_ignore_ascii_case("true");
-            (!is_good).then(|| number(outcome.code).unwrap_or(UNREADABLE))
-        }
-        let Ok(mut parts) = serde_json::from_str::<BTreeMap<String, &'a RawValue>>(response.get()) else { return };
-        let request = parts.remove("status").and_then(|status| serde_json::from_str::<Outcome<'_>>(status.get()).ok());
-        let lists =
-            parts.into_values().filter_map(|part| serde_json::from_str::<BTreeMap<String, &'a RawValue>>(part.get()).ok());
-        let items = lists
-            .flat_map(BTreeMap::into_values)
-            .flat_map(|list| if list.get().starts_with('[') { elements(list) } else { vec![list] });
-        let known = self.errors.len();
-        for item in items {
-            match serde_json::from_str::<Item<'_>>(item.get()).ok().and_then(|item| failure(&item.item_status)) {
-                Some(code) => self.errors.push(code),
-                None => self.candidates.push(item.get()),
-            }
-        }
-        // «All failed» says less than what failed.
-        if self.errors.len() == known {
-            self.errors.extend(request.as_ref().and_then(failure).filter(|code| *code != 200));
-        }
-    }
-
-    fn codes(&self) -> impl Iterator<Item = Code> {
-        self.errors.iter().chain(&self.warnings).copied()
-    }
-
-    /// What it means for an entity, of those that were asked for or the only one.
-    fn about(&self, asked: &EntityRef, is_alone: bool, status: StatusCode, later: &impl Fn(Scope, &str) -> Answer) -> Answer {
-        // Of several, each is answered for itself.
-        let found = self.find(asked, is_alone);
-        if let (Some((answered_id, body)), false) = (&found, is_alone) {
-            return Answer::Found { answered_id: answered_id.clone(), body: body.clone() };
-        }
-        if self.codes().any(|code| code == DELETED) {
-            return Answer::Final(Status::Deleted);
-        }
-        if self.codes().any(|code| code == MERGED) {
-            return Answer::Final(Status::Merged);
-        }
-        let unknown: &[Code] = match asked.kind {
-            Kind::Customer => &CUSTOMER_NOT_FOUND,
-            Kind::Transaction => &TRANSACTION_NOT_FOUND,
-            Kind::PointsLedger => &LEDGER_NOT_FOUND,
-            Kind::Card | Kind::Group | Kind::Coupon => &[],
-        };
-        // The ledger says so among its warnings, too (facts 4.3).
-        let told = if asked.kind == Kind::PointsLedger { &[&self.errors, &self.warnings][..] } else { &[&self.errors] };
-        if told.iter().copied().flatten().any(|code| unknown.contains(code)) {
-            return Answer::Final(Status::NotFound);
-        }
-        if self.errors.contains(&UNREADABLE) {
-            return later(Scope::Entity, "an error without a code");
-        }
-        if !self.errors.is_empty() {
-            // A code that no page names: the request is understood and refused, so asking again gives the same.
-            return Answer::Final(Status::NotFound);
-        }
-        if !status.is_success() {
-            return later(Scope::Api, &status.as_u16().to_string());
-        }
-        match found {
-            Some((answered_id, body)) => Answer::Found { answered_id, body },
-            None if self.has_list && is_listed(asked.kind) => Answer::Final(Status::NotFound),
-            None if self.candidates.iter().any(|text| id_in(asked.kind, text).is_some()) => {
-                later(Scope::Entity, "the answer is about another entity")
-            }
-            None => later(Scope::Entity, "answer without entity"),
-        }
-    }
-
-    /// The entity, with its id where that is another one.
-    fn find(&self, asked: &EntityRef, is_alone: bool) -> Option<(Option<String>, Box<RawValue>)> {
-        let identified = || self.candidates.iter().filter_map(|text| Some((id_in(asked.kind, text)?, *text)));
-        let (answered_id, text) = match asked.kind {
-            // A card is asked for by its number, so that whatever it is called is it.
-            Kind::Card => {
-                let (id, text) = identified().find(|(id, _)| id != "0")?;
-                (Some(id).filter(|id| !asked.is_identified() || *id != asked.id), text)
-            }
-            _ => match identified().find(|(id, _)| *id == asked.id) {
-                Some((_, text)) => (None, text),
-                None if asked.kind == Kind::Customer && self.warnings.contains(&SURVIVOR) => {
-                    identified().find(|(id, _)| id != "0").map(|(id, text)| (Some(id), text))?
-                }
-                None if asked.kind == Kind::Coupon => (None, self.coupon_without_id(asked, is_alone)?),
-                None => return None,
-            },
-        };
-        Some((answered_id, RawValue::from_string(text.to_owned()).ok()?))
-    }
-
-    /// Coupons are answered with their codes only: it is the one with the code that the event told, or the only one there.
-    fn coupon_without_id(&self, asked: &EntityRef, is_alone: bool) -> Option<&'a str> {
-        let nameless = || {
-            self.candidates.iter().copied().filter_map(|text| {
-                let code = text_in(text, "code")?;
-                id_in(Kind::Coupon, text).is_none().then_some((code, text))
-            })
-        };
-        let told = match &asked.by {
-            By::Code(code) => code.as_deref(),
-            _ => None,
-        };
-        let by_code = nameless().find(|(code, _)| Some(code.as_str()) == told);
-        let only = || nameless().next().filter(|_| is_alone && nameless().count() == 1);
-        by_code.or_else(only).map(|(_, text)| text)
-    }
-}
-
-/// Whether answers for it are lists of what was found.
-const fn is_listed(kind: Kind) -> bool {
-    matches!(kind, Kind::Group | Kind::Coupon | Kind::PointsLedger)
-}
-
-/// An entity's id, under any of the names that it has.
-fn id_in(kind: Kind, text: &str) -> Option<String> {
-    let names: &[&str] = match kind {
-        Kind::Customer => &["id", "user_id"],
-        Kind::Transaction => &["id"],
-        Kind::Card => &["id", "cardId"],
-        Kind::Group => &["groupId", "id"],
-        Kind::Coupon => &["id", "couponId"],
-        Kind::PointsLedger => &["eventLogId"],
-    };
-    let members: BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
-    let ids = names.iter().filter_map(|name| members.get(*name));
-    ids.map(|id| id.get().trim_matches('"').trim_end_matches(".0"))
-        .find(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()))
-        .map(str::to_owned)
-}
-
-fn text_in(text: &str, member: &str) -> Option<String> {
-    let members: BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
-    serde_json::from_str(members.get(member)?.get()).ok()
-}
-
-/// The codes of `errors` or `warnings`: a list, one alone, or null.
-fn codes(list: Option<&RawValue>) -> Vec<Code> {
-    let Some(text) = list.map(RawValue::get).filter(|text| *text != "null") else { return Vec::new() };
-    let entries = serde_json::from_str::<Vec<&RawValue>>(text).unwrap_or_else(|_| list.into_iter().collect());
-    entries.into_iter().map(|entry| code(entry).unwrap_or(UNREADABLE)).collect()
-}
-
-fn code(entry: &RawValue) -> Option<Code> {
-    #[derive(Deserialize)]
-    struct Entry<'a> {
-        #[serde(borrow)]
-        code: &'a RawValue,
-    }
-    let entry: Entry<'_> = serde_json::from_str(entry.get()).ok()?;
-    number(entry.code)
-}
-
-/// A code as a number, an integral float, or the text of one.
-fn number(code: &RawValue) -> Option<Code> {
-    code.get().trim_matches('"').trim_end_matches(".0").parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::entity::By;
 
     fn asked(kind: Kind, id: &str) -> EntityRef {
         EntityRef { kind, id: id.to_owned(), by: By::Id }
@@ -438,8 +298,6 @@ mod tests {
         assert!(matches!(of(Kind::Customer, 403, &errors("4000")), Answer::Final(Status::Forbidden)));
         assert!(matches!(of(Kind::Customer, 403, "<html>"), Answer::Final(Status::Forbidden)));
         assert!(matches!(of(Kind::Customer, 400, ""), Answer::Final(Status::NotFound)));
-        let merged = r#"{"id":405846777,"profiles":[],"warnings":[{"code":8069,"message":"Customer is merged"}]}"#;
-        assert!(matches!(of(Kind::Customer, 200, merged), Answer::Final(Status::Merged)));
     }
 
     #[test]
@@ -460,7 +318,7 @@ mod tests {
         ] {
             assert!(api(&of(Kind::Customer, http, body)), "{http} {body}");
         }
-        for code in ["4001", "500", "429", "8016"] {
+        for code in ["4001", "500", "429"] {
             assert!(api(&of(Kind::Customer, 200, &errors(code))), "{code}");
         }
         for body in ["{}", r#"{"id":1,"prof"#, r#"{"entity":null}"#, r#"{"entity":null,"errors":[]}"#] {
@@ -503,10 +361,53 @@ mod tests {
     }
 
     #[test]
+    fn both_are_told_where_somebody_was_merged() {
+        let survivor = r#"{"id":7,"profiles":[{"firstName":"A"}],"warnings":[{"code":8069}]}"#;
+        assert!(matches!(of(Kind::Customer, 200, survivor), Answer::Found { answered_id: Some(id), .. } if id == "7"));
+        let hint = r#"{"id":7,"profiles":[],"warnings":[{"code":8069}]}"#;
+        assert!(matches!(of(Kind::Customer, 200, hint), Answer::Elsewhere(id) if id == "7"));
+        let stub = r#"{"id":43865,"profiles":[],"warnings":[{"code":8069}]}"#;
+        assert!(matches!(of(Kind::Customer, 200, stub), Answer::Final(Status::Merged)));
+    }
+
+    #[test]
+    fn what_says_nothing_is_no_error_and_ids_come_in_every_form() {
+        for nothing in ["{}", "[]", "\"\"", "false", "0", "null", "[null]", "[{}]"] {
+            let body = format!(r#"{{"id":43865,"errors":{nothing},"warnings":{nothing}}}"#);
+            assert!(matches!(of(Kind::Customer, 200, &body), Answer::Found { .. }), "{body}");
+        }
+        for id in ["43865", "43865.0", "43865.00", "4.3865E4", "\"43865\"", "\" 43865 \"", "\"043865\""] {
+            assert!(
+                matches!(of(Kind::Customer, 200, &format!(r#"{{"id":{id}}}"#)), Answer::Found { answered_id: None, .. }),
+                "{id}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_one_request_says_nothing_of_others() {
+        let scope = |kind, http, body: &str| match of(kind, http, body) {
+            Answer::Later(failure) => Some(failure.scope),
+            _ => None,
+        };
+        for body in ["<html>", "{}"] {
+            assert_eq!(scope(Kind::Customer, 400, body), Some(Scope::Entity), "{body}");
+        }
+        assert!(matches!(of(Kind::Customer, 400, "\n"), Answer::Final(Status::NotFound)));
+        assert_eq!(scope(Kind::Transaction, 200, &errors("500")), Some(Scope::Entity));
+        assert_eq!(scope(Kind::Customer, 200, &errors("500")), Some(Scope::Api));
+        assert_eq!(scope(Kind::Customer, 200, &errors("8012")), Some(Scope::Org));
+        for code in ["404", "415"] {
+            assert_eq!(scope(Kind::Customer, 200, &errors(code)), Some(Scope::Api));
+        }
+        assert!(matches!(of(Kind::Customer, 200, &errors("403")), Answer::Final(Status::Forbidden)));
+    }
+
+    #[test]
     fn coupons_without_ids_are_known_by_their_codes() {
         let coupon = |id: &str, code: &str| EntityRef { by: By::Code(Some(code.to_owned())), ..asked(Kind::Coupon, id) };
         let body = r#"{"data":[{"code":"B"},{"code":"A"}],"errors":[{"code":777}]}"#;
-        let answers = all(&[coupon("1", "A"), coupon("2", "B"), coupon("3", "C")], 200, body);
+        let answers = all(&[coupon("1", "a"), coupon("2", "B"), coupon("3", "C")], 200, body);
         assert_eq!(answers.iter().map(body_of).collect::<Vec<_>>(), [Some(r#"{"code":"A"}"#), Some(r#"{"code":"B"}"#), None]);
     }
 
@@ -532,6 +433,8 @@ mod tests {
         assert!(matches!(of(Kind::Customer, 200, &frame("500", &failed("1012"))), Answer::Final(Status::NotFound)));
         let good = frame("201", r#"{"success":"true","code":1000}"#).replacen("false", "true", 1);
         assert!(matches!(of(Kind::Customer, 200, &good), Answer::Found { answered_id: None, .. }));
+        let two = r#"{"response":{"status":{"success":"true","code":201},"customers":{"customer":[{"user_id":43865,"item_status":{"success":"true","code":1000}},{"item_status":{"success":"false","code":1012}}]}}}"#;
+        assert!(matches!(of(Kind::Customer, 200, two), Answer::Found { answered_id: None, .. }));
         let all_failed = r#"{"response":{"status":{"success":"false","code":500},"customers":{"customer":[]}}}"#;
         assert!(matches!(of(Kind::Customer, 200, all_failed), Answer::Later(failure) if failure.scope == Scope::Api));
     }

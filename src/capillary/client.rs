@@ -1,6 +1,7 @@
 //! Calls for entities, within the calls a minute that one process may make.
 
 use std::{
+    num::NonZeroU32,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -8,13 +9,12 @@ use std::{
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use http::{HeaderMap, StatusCode, header};
 use reqwest::{Client, Method, RequestBuilder, Url, redirect};
-use std::num::NonZeroU32;
 
 use super::{
     answer::{Answer, LATER, judge, retry_after_s},
     audits,
     credentials::{CredentialBook, Credentials},
-    token::{Tokens, Unissued},
+    token::Tokens,
 };
 use crate::{
     config::CapillaryConfig,
@@ -88,7 +88,7 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
             match (judge(reply), token) {
                 (Some(answer), _) => return Ok(answer),
                 (None, Some(token)) if rejected.is_none() => rejected = Some(token),
-                (None, _) => return Err(self.refused("401").await),
+                (None, _) => return Err(self.token_failure(org_failure("401")).await),
             }
         }
     }
@@ -115,33 +115,28 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
                 return Ok(reply.body);
             }
             let status = reply.status.as_u16();
-            Err(TokenFailure::Failed(FetchFailure {
+            Err(FetchFailure {
                 // What is wrong with the credentials is nothing to other orgs.
                 scope: if is_refusal(status) { Scope::Org } else { Scope::Api },
                 retry_after_s: retry_after_s(&reply.headers, self.clock.now_ms()),
                 cause: format!("token call: {status}"),
-            }))
+            })
         };
-        match self.tokens.get((key, secret), rejected, self.clock.now_ms(), issue).await {
-            Ok(token) => Ok(token),
-            Err(TokenFailure::Failed(failure)) => {
-                tracing::error!(outcome = "token_failure", cause = failure.cause, "capillary");
-                self.metrics.count(Metric::TokenFailures);
-                // The credentials may have been rotated since they were read.
-                self.secret.reread().await;
-                Err(failure)
-            }
-            Err(TokenFailure::Unissued(Unissued::NoToken)) => Err(self.refused("token call: no token").await),
-            Err(TokenFailure::Unissued(Unissued::JustFailed)) => Err(org_failure("token call failed just now")),
-        }
+        let issue = async || match issue().await {
+            Err(failure) => Err(self.token_failure(failure).await),
+            issued => issued,
+        };
+        let no_token = async || self.token_failure(org_failure("token call: no token")).await;
+        self.tokens.get((key, secret), rejected, self.clock.now_ms(), issue, no_token).await
     }
 
-    /// Wrong credentials: never final, since a wrong key must not publish a week of thin events.
-    async fn refused(&self, cause: &str) -> FetchFailure {
-        tracing::error!(outcome = "token_failure", cause, "capillary");
+    /// Wrong credentials, or none to be had: never final, since a wrong key must not publish a week of thin events.
+    async fn token_failure(&self, failure: FetchFailure) -> FetchFailure {
+        tracing::error!(outcome = "token_failure", cause = failure.cause, "capillary");
         self.metrics.count(Metric::TokenFailures);
+        // The credentials may have been rotated since they were read.
         self.secret.reread().await;
-        org_failure(cause)
+        failure
     }
 
     fn request(&self, method: Method, url: &Url) -> Result<RequestBuilder, FetchFailure> {
@@ -275,8 +270,38 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
             [transaction @ EntityRef { by: By::Types(types), .. }] => {
                 Ok(vec![self.ask_by_type(&credentials, transaction, types).await?])
             }
-            entities => self.ask_for(&credentials, entities, None).await,
+            [customer @ EntityRef { kind: Kind::Customer, .. }] => Ok(vec![self.ask_for_customer(&credentials, customer).await?]),
+            [_] => self.ask_for(&credentials, entities, None).await,
+            entities => self.ask_for_several(&credentials, entities).await,
         }
+    }
+
+    /// A customer, or the one into whom she was merged: where the answer tells only who that is, he is asked for.
+    async fn ask_for_customer(&self, credentials: &Credentials, customer: &EntityRef) -> Result<Answer, FetchFailure> {
+        let answer = self.ask_for(credentials, std::slice::from_ref(customer), None).await?.pop();
+        let survivor_id = match answer {
+            Some(Answer::Elsewhere(id)) => id,
+            answer => return Ok(answer.unwrap_or(Answer::Final(Status::NotFound))),
+        };
+        let survivor = EntityRef { id: survivor_id.clone(), ..customer.clone() };
+        Ok(match self.ask_for(credentials, std::slice::from_ref(&survivor), None).await?.pop() {
+            Some(Answer::Found { answered_id: None, body }) => Answer::Found { answered_id: Some(survivor_id), body },
+            Some(Answer::Later(failure)) => Answer::Later(failure),
+            _ => Answer::Final(Status::Merged),
+        })
+    }
+
+    /// Several by one call; where it brings none of them, something may be wrong with the call or with one of them, and each is asked
+    /// for by itself.
+    async fn ask_for_several(&self, credentials: &Credentials, entities: &[EntityRef]) -> Result<Vec<Answer>, FetchFailure> {
+        let mut answers = self.ask_for(credentials, entities, None).await?;
+        if answers.iter().all(|answer| matches!(answer, Answer::Final(Status::NotFound))) {
+            answers.clear();
+            for entity in entities {
+                answers.extend(self.ask_for(credentials, std::slice::from_ref(entity), None).await?);
+            }
+        }
+        Ok(answers)
     }
 }
 
@@ -290,6 +315,7 @@ impl<S: SecretStore, K: Clock + Clone> Entities for CapillaryClient<S, K> {
         let fetched = |status, answered_id, body| Fetched { status, answered_id, body, fetched_at_ms };
         let answers = answers.into_iter().map(|answer| match answer {
             Answer::Found { answered_id, body } => Ok(fetched(Status::Found, answered_id, Some(Arc::from(body)))),
+            Answer::Elsewhere(_) => Ok(fetched(Status::Merged, None, None)),
             Answer::Final(status) => Ok(fetched(status, None, None)),
             Answer::Later(failure) => Err(failure),
             Answer::Unauthorized => Err(api_failure("401")),
@@ -344,23 +370,6 @@ impl<S: SecretStore, K: Clock + Clone> Entities for CapillaryClient<S, K> {
             }
         }
         Ok(told)
-    }
-}
-
-enum TokenFailure {
-    Failed(FetchFailure),
-    Unissued(Unissued),
-}
-
-impl From<Unissued> for TokenFailure {
-    fn from(unissued: Unissued) -> Self {
-        Self::Unissued(unissued)
-    }
-}
-
-impl From<FetchFailure> for TokenFailure {
-    fn from(failure: FetchFailure) -> Self {
-        Self::Failed(failure)
     }
 }
 

@@ -6,6 +6,8 @@ use std::{borrow::Cow, fmt};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Number, value::RawValue};
 
+use crate::event;
+
 use super::{HashKey, Redactor, Treatment, pattern::Step};
 
 /// What is nested deeper is not looked at. Each level is read once more than the one around it, so depth has a bound.
@@ -103,8 +105,10 @@ fn hashed(text: &str, key: &HashKey) -> Outcome {
 /// What a name, a string, a number or a truth value says. What half a surrogate pair says can't be told: its escapes stand for it.
 fn told(text: &str) -> Cow<'_, str> {
     let Some(quoted) = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else {
-        // Changes have exponents in the form that a parsed number has.
-        return serde_json::from_str::<Number>(text).map_or(Cow::Borrowed(text), |number| Cow::Owned(number.to_string()));
+        // A whole number has one form, and others the one that a parsed number has: so have changes.
+        let whole = serde_json::from_str::<&RawValue>(text).ok().and_then(event::integer).map(|whole| whole.to_string());
+        let parsed = || serde_json::from_str::<Number>(text).ok().map(|number| number.to_string());
+        return whole.or_else(parsed).map_or(Cow::Borrowed(text), Cow::Owned);
     };
     match quoted.contains('\\') {
         true => serde_json::from_str(text).map_or(Cow::Borrowed(quoted), Cow::Owned),
