@@ -44,25 +44,13 @@ async fn whatever_passes_brings_the_message_back_and_then_it_goes_out() {
         assert!(world.sent_entries().is_empty(), "{fault}");
         let row = world.ledger_row("one").await;
         assert!(row.is_none_or(|row| row.status() == "RECEIVED" && row.number("attempts").unwrap_or(0.0) == 0.0), "{fault}");
-        let wait = visibility_timeouts(&world);
-        assert!(!wait.is_empty() && wait.iter().all(|seconds| *seconds <= 900), "{fault}: {wait:?}");
+        let wait = world.delays();
+        assert!(!wait.is_empty() && wait.iter().all(|(_, seconds)| *seconds <= 900), "{fault}: {wait:?}");
         heal_and_try_again(&world, &enricher, &batch).await;
         complete(&world.published(1).await, 1);
         assert!(world.dead_letters().await.is_empty(), "{fault}");
     });
     futures_util::future::join_all(trials).await;
-}
-
-/// What the enricher has asked SQS to wait with its messages, in seconds.
-fn visibility_timeouts(world: &World) -> Vec<u64> {
-    let bodies: Vec<Value> = ["ChangeMessageVisibility", "ChangeMessageVisibilityBatch"]
-        .iter()
-        .flat_map(|operation| world.proxy.calls(operation))
-        .map(|call| serde_json::from_str(&call.body).expect("JSON"))
-        .collect();
-    let of = |value: &Value| value["VisibilityTimeout"].as_u64();
-    let several = |body: &Value| body["Entries"].as_array().cloned().unwrap_or_default();
-    bodies.iter().flat_map(|body| of(body).into_iter().chain(several(body).iter().filter_map(of)).collect::<Vec<_>>()).collect()
 }
 
 #[tokio::test]
@@ -72,9 +60,10 @@ async fn retry_after_is_respected_and_capped() {
         world.capillary().await.fault("/v2/customers", json!({"kind": "status", "status": 429, "retryAfter": asked})).await;
         let enricher = world.enricher().await;
         world.enqueue(&of_customer("customerUpdated", "one", 5)).await;
-        world.enrich(&enricher).await.all_back();
-        let wait = visibility_timeouts(&world);
-        assert!(wait.iter().any(|seconds| expected.contains(seconds)), "Retry-After {asked}: {wait:?}");
+        let batch = world.enrich(&enricher).await;
+        batch.all_back();
+        let wait = world.delay_of(&batch.back[0]);
+        assert!(expected.contains(&wait), "Retry-After {asked}: {wait}");
     }
 }
 

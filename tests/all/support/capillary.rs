@@ -44,6 +44,19 @@ impl Capillary {
         self.put(&format!("/sandbox/{entity}"), fields).await;
     }
 
+    /// The same; the request under which the audit log knows it.
+    pub(crate) async fn change(&self, entity: &str, fields: Value) -> String {
+        let request = self.client.put(format!("{}/sandbox/{entity}", self.url)).json(&fields);
+        let answer = request.send().await.expect("the sandbox answers");
+        assert!(answer.status().is_success(), "the sandbox refuses: {}", answer.status());
+        answer.headers()["x-cap-requestid"].to_str().expect("a text").to_owned()
+    }
+
+    /// Which of the documented forms answers have: `{"couponIds": false}`, `{"groups": "object"}`.
+    pub(crate) async fn forms(&self, forms: Value) {
+        self.put("/sandbox/forms", forms).await;
+    }
+
     /// How an entity is found from now on: `missing`, `deleted`, `pending`, …
     pub(crate) async fn entity_is(&self, entity: &str, state: &str) {
         self.put(&format!("/sandbox/{entity}/state"), json!({"state": state})).await;
@@ -73,6 +86,19 @@ impl Capillary {
 
     pub(crate) async fn heal(&self) {
         self.checked(self.client.delete(format!("{}/sandbox/faults", self.url))).await;
+    }
+
+    /// Paths with queries of the calls since this was asked last, sorted; those for tokens are left out.
+    pub(crate) async fn new_calls(&self) -> Vec<String> {
+        let calls = self.calls("/").await;
+        self.checked(self.client.delete(format!("{}/sandbox/calls", self.url))).await;
+        let mut calls: Vec<String> = calls
+            .iter()
+            .map(|call| format!("{}?{}", call["path"].as_str().unwrap_or_default(), call["query"].as_str().unwrap_or_default()))
+            .filter(|call| !call.starts_with("/v3/oauth"))
+            .collect();
+        calls.sort();
+        calls
     }
 
     /// Paths of the calls so far that begin so, in order.

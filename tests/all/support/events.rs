@@ -29,6 +29,23 @@ pub(crate) fn of_transaction(name: &str, id: &str, transaction: u64, customer: u
     })
 }
 
+/// An event with any data.
+pub(crate) fn with_data(name: &str, id: &str, data: &Value) -> Value {
+    json!({"eventName": name, "eventId": id, "orgId": ORG, "apiRequestId": "4d0c6a5e", "createdAt": CREATED_AT, "data": data})
+}
+
+/// Points of a customer, with an entry in the ledger.
+pub(crate) fn of_points(id: &str, customer: u64, ledger: u64) -> Value {
+    let mut event = of_customer("pointsIssued", id, customer);
+    event["eventLogId"] = json!(ledger);
+    event
+}
+
+/// An event of a card, which says nothing of what changed.
+pub(crate) fn of_card(id: &str, number: &str) -> Value {
+    with_data("cardUpdated", id, &json!({"cardNumber": number}))
+}
+
 /// An event of a name nobody knows, about nothing that could be fetched.
 pub(crate) fn of_nobody(id: &str) -> Value {
     json!({"eventName": "somethingNew", "eventId": id, "orgId": ORG, "createdAt": CREATED_AT, "data": {"what": "else"}})

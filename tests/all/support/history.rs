@@ -28,6 +28,23 @@ pub(crate) fn entity<'a>(detail: &'a Value, kind: &str) -> &'a Value {
     entities.iter().find(|entity| entity["type"] == kind).unwrap_or_else(|| panic!("no {kind} in {detail}"))
 }
 
+/// The entities in a `Detail`, each as `type/id status`.
+pub(crate) fn entities(detail: &Value) -> Vec<String> {
+    let word = |entity: &Value, name: &str| entity[name].as_str().unwrap_or_else(|| panic!("no {name}: {entity}")).to_owned();
+    let told = |entity: &Value| format!("{}/{} {}", word(entity, "type"), word(entity, "id"), word(entity, "status"));
+    detail["data"]["entities"].as_array().expect("entities").iter().map(told).collect()
+}
+
+/// The changes in a `Detail`, each as its entity with the path, and its origin; sorted.
+pub(crate) fn origins(detail: &Value) -> Vec<(String, &str)> {
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let told = |change: &'_ Value| text(&change["entity"]) + &text(&change["path"]);
+    let mut origins: Vec<_> =
+        changes(detail).iter().map(|change| (told(change), change["origin"].as_str().expect("an origin"))).collect();
+    origins.sort_unstable();
+    origins
+}
+
 /// The changes in a `Detail`.
 pub(crate) fn changes(detail: &Value) -> &[Value] {
     detail["data"]["changes"].as_array().expect("changes")

@@ -1,6 +1,7 @@
 //! What the black-box tests stand on: the local AWS, a Lambda Runtime API, a proxy that breaks AWS calls, and a world
 //! of queues and tables for each test. Nothing in here knows the library; all of it knows the contract.
 
+pub(crate) mod answering_capillary;
 pub(crate) mod capillary;
 pub(crate) mod delivery;
 pub(crate) mod detail_schema;

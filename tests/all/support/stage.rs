@@ -1,16 +1,19 @@
-//! A world with a scripted Capillary and an enricher that asks it; entities with few fields; what was told of them.
+//! A world with a Capillary and an enricher that asks it; entities with few fields; what was told of them.
 
 use serde_json::{Value, json};
 
+use super::answering_capillary::AnsweringCapillary;
+use super::capillary::Capillary;
 use super::events::ORG;
 use super::history::told;
+use super::messages::Received;
 use super::scripted_capillary::ScriptedCapillary;
 use super::world::{Batch, Enricher, World};
 
-/// Everything that a test of changes stands on.
-pub(crate) struct Stage {
+/// Everything that a test of changes stands on, with the one or the other Capillary.
+pub(crate) struct Stage<C = ScriptedCapillary> {
     pub(crate) world: World,
-    pub(crate) capillary: ScriptedCapillary,
+    pub(crate) capillary: C,
     pub(crate) enricher: Enricher,
 }
 
@@ -35,7 +38,27 @@ impl Stage {
     pub(crate) async fn another_enricher(&self, changes: &[(&str, &str)]) -> Enricher {
         self.world.enricher_asking(self.capillary.url(), changes).await
     }
+}
 
+impl Stage<AnsweringCapillary> {
+    /// The same with a Capillary that answers as the test says.
+    pub(crate) async fn answering(changes: &[(&str, &str)]) -> Self {
+        let (world, capillary) = tokio::join!(World::new(), AnsweringCapillary::start());
+        let enricher = world.enricher_asking(capillary.url(), changes).await;
+        Self { world, capillary, enricher }
+    }
+}
+
+impl Stage<Capillary> {
+    /// The same with the sandbox.
+    pub(crate) async fn sandbox(changes: &[(&str, &str)]) -> Self {
+        let (world, capillary) = tokio::join!(World::new(), Capillary::start());
+        let enricher = world.enricher_asking(capillary.url(), changes).await;
+        Self { world, capillary, enricher }
+    }
+}
+
+impl<C> Stage<C> {
     /// Enriches an event, which must be done at once, and gives its `Detail`.
     pub(crate) async fn tell(&self, event: &Value) -> Value {
         self.attempt(event).await.all_done();
@@ -46,6 +69,28 @@ impl Stage {
     pub(crate) async fn attempt(&self, event: &Value) -> Batch {
         self.world.enqueue(event).await;
         self.world.enrich(&self.enricher).await
+    }
+
+    /// Enriches events in one batch, which need not be done at once.
+    pub(crate) async fn attempt_all(&self, events: &[Value]) -> Batch {
+        self.world.enrich_these(&self.enricher, self.received(events).await).await
+    }
+
+    /// The messages of events, in their order. Nobody else gets them before they are put back.
+    pub(crate) async fn received(&self, events: &[Value]) -> Vec<Received> {
+        for event in events {
+            self.world.enqueue(event).await;
+        }
+        let mut messages = self.world.queue_messages().await;
+        let place =
+            |message: &Received| events.iter().position(|event| event["eventId"].as_str() == message.attribute("eventId"));
+        messages.sort_by_key(place);
+        messages
+    }
+
+    /// The `Detail` of an event that was sent.
+    pub(crate) fn told(&self, id: &str) -> Value {
+        told(&self.world, id)
     }
 
     /// Hands over what came back, as if its time had come.

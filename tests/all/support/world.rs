@@ -220,10 +220,15 @@ impl World {
         names.iter().filter_map(|name| answer.attributes()?.get(name)?.parse::<usize>().ok()).sum()
     }
 
-    /// What Lambda would hand over next: messages that are in flight come back at once, as after their visibility timeout.
+    /// What Lambda would hand over next, with these once more.
     pub(crate) async fn redelivered(&self, messages: &[Received]) -> Vec<Received> {
-        self.make_visible(&self.names.events_queue, messages).await;
+        self.come_back(messages).await;
         self.queue_messages().await
+    }
+
+    /// Messages that are in flight come back at once, as after their visibility timeout.
+    pub(crate) async fn come_back(&self, messages: &[Received]) {
+        self.make_visible(&self.names.events_queue, messages).await;
     }
 
     async fn make_visible(&self, queue: &str, messages: &[Received]) {
@@ -343,6 +348,23 @@ impl World {
             detail_schema::assert_valid(&detail);
         }
         entries
+    }
+
+    /// How long the enricher has asked SQS to wait with its messages so far: each receipt handle with seconds.
+    pub(crate) fn delays(&self) -> Vec<(String, u64)> {
+        let bodies =
+            ["ChangeMessageVisibility", "ChangeMessageVisibilityBatch"].map(|operation| self.proxy.calls(operation)).concat();
+        let bodies = bodies.iter().map(|call| serde_json::from_str::<Value>(&call.body).expect("SQS speaks JSON"));
+        let entries = bodies.flat_map(|body| body["Entries"].as_array().cloned().unwrap_or_else(|| vec![body]));
+        let delay = |entry: Value| Some((entry["ReceiptHandle"].as_str()?.to_owned(), entry["VisibilityTimeout"].as_u64()?));
+        entries.filter_map(delay).collect()
+    }
+
+    /// How long it has asked SQS to wait with this message, in seconds.
+    #[track_caller]
+    pub(crate) fn delay_of(&self, message: &Received) -> u64 {
+        let delay = self.delays().into_iter().find(|(handle, _)| *handle == message.receipt_handle);
+        delay.unwrap_or_else(|| panic!("no delay of {message:?}")).1
     }
 
     pub(crate) fn bus_name(&self) -> &str {

@@ -22,8 +22,16 @@ impl World {
 
     /// How many snapshots there are.
     pub(crate) async fn snapshot_count(&self) -> usize {
+        self.snapshot_keys().await.len()
+    }
+
+    /// The keys of all snapshots, sorted.
+    pub(crate) async fn snapshot_keys(&self) -> Vec<String> {
         let scan = self.aws.dynamodb.scan().table_name(&self.names.snapshots_table).consistent_read(true);
-        scan.send().await.expect("the snapshots are read").items().len()
+        let items = scan.send().await.expect("the snapshots are read").items.unwrap_or_default();
+        let mut keys: Vec<String> = items.into_iter().map(|item| Snapshot(item).text("entityKey").to_owned()).collect();
+        keys.sort();
+        keys
     }
 
     /// Lets so many seconds pass since a state was seen.
