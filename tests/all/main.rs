@@ -19,6 +19,7 @@ mod enricher_lag;
 mod enricher_ledger;
 mod enricher_orgs;
 mod enricher_output;
+mod enricher_settings;
 mod enricher_snapshots;
 mod enricher_together;
 mod enricher_told;
