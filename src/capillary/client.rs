@@ -291,11 +291,16 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
         })
     }
 
-    /// Several by one call; where it brings none of them, something may be wrong with the call or with one of them, and each is asked
-    /// for by itself.
+    /// Several by one call; where it brings none of them, something may be wrong with the call, or one of them is not ready, and each
+    /// is asked for by itself.
     async fn ask_for_several(&self, credentials: &Credentials, entities: &[EntityRef]) -> Result<Vec<Answer>, FetchFailure> {
         let mut answers = self.ask_for(credentials, entities, None).await?;
-        if answers.iter().all(|answer| matches!(answer, Answer::Final(Status::NotFound))) {
+        let is_none = |answer: &Answer| match answer {
+            Answer::Final(status) => *status == Status::NotFound,
+            Answer::Later(failure) => failure.scope == Scope::NotReady,
+            _ => false,
+        };
+        if answers.iter().all(is_none) {
             answers.clear();
             for entity in entities {
                 answers.extend(self.ask_for(credentials, std::slice::from_ref(entity), None).await?);

@@ -85,12 +85,10 @@ async fn an_entry_that_is_not_ready_sends_its_message_back_and_no_other_ones() {
 }
 
 #[tokio::test]
-async fn who_shared_a_call_with_an_entry_that_is_not_ready_waits_once_and_then_goes_alone() {
+async fn who_shares_a_call_with_an_entry_that_is_not_ready_does_not_wait_for_it() {
     let stage = Stage::sandbox(NO_LAG).await;
     stage.capillary.entity_is("ledger/31", "pending").await;
     let batch = stage.attempt_all(&[of_points("not ready", 5, 31), of_points("ready", 5, 32)]).await;
-    batch.all_back();
-    let batch = stage.again(&batch).await;
     assert!(batch.back.len() == 1 && is_of(&batch.back[0], "not ready"), "{batch:?}");
     assert_eq!(entities(&stage.told("ready")), ["customer/5 found", "pointsLedger/32 found"]);
 }
