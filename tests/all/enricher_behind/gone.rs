@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{AUDITS, customer_call, ledger_call};
+use crate::support::answering_capillary::Answer;
 use crate::support::capillary::Capillary;
 use crate::support::events::{of_card, of_customer, of_points, with_data};
 use crate::support::history::{changes, entities};
@@ -82,6 +83,25 @@ async fn a_survivor_who_is_asked_for_by_another_event_of_the_batch_tells_his_cha
     let told = ["of the victim", "of the survivor"].map(|id| changes(&stage.told(id)).len());
     assert_eq!(told.iter().sum::<usize>(), 1, "{told:?}");
     assert!(stage.is_forgotten(6).await);
+}
+
+#[tokio::test]
+async fn of_a_survivor_who_is_asked_for_himself_that_answer_counts() {
+    let stage = Stage::answering(NO_LAG).await;
+    stage.capillary.answers(|call| {
+        let survivor = |city: &str, code: u32| {
+            let warnings = json!([{"code": code, "message": "as wanted"}]);
+            Answer::json(&json!({"id": 6, "profiles": [], "extendedFields": {"city": city}, "warnings": warnings}))
+        };
+        match call.path.as_str() {
+            "/v2/customers/5" => Some(survivor("Porto", 91_009)),
+            "/v2/customers/6" => Some(survivor("Faro", 777)),
+            _ => None,
+        }
+    });
+    let detail = stage.tell(&transfer("one")).await;
+    assert_eq!(entities(&detail), ["customer/5 merged", "customer/6 found", "pointsLedger/31 found"]);
+    assert_eq!(detail["data"]["entities"][1]["body"]["extendedFields"]["city"], "Faro");
 }
 
 #[tokio::test]

@@ -8,9 +8,10 @@ use crate::support::answering_capillary::{Answer, Call};
 use crate::support::events::{of_card, of_customer, of_points};
 use crate::support::stage::{NO_LAG, Stage};
 
-/// How long a call takes. The local AWS needs some of the time, too: more than AWS does.
-const CALL: Duration = Duration::from_millis(500);
-const LESS_THAN_THREE_CALLS: Duration = Duration::from_millis(1499);
+/// How long a call takes. One after the other, ten or twenty of them would take as many seconds; the local AWS on a machine that does
+/// other things, too, needs some of the time.
+const CALL: Duration = Duration::from_secs(1);
+const FIVE_CALLS: Duration = Duration::from_secs(5);
 
 /// The time that a batch of ten takes, best of a few on a machine that does other things, too. The enricher is warm: it has a token, and
 /// trusts the API.
@@ -28,7 +29,7 @@ async fn shortest(event: impl Fn(&str, u64) -> Value) -> Duration {
         let began = Instant::now();
         stage.world.enrich_these(&stage.enricher, messages).await.all_done();
         shortest = shortest.min(began.elapsed());
-        if shortest <= LESS_THAN_THREE_CALLS {
+        if shortest <= FIVE_CALLS {
             break;
         }
     }
@@ -36,15 +37,15 @@ async fn shortest(event: impl Fn(&str, u64) -> Value) -> Duration {
 }
 
 #[tokio::test]
-async fn ten_customers_take_less_than_three_calls_time() {
+async fn ten_customers_take_less_than_five_calls_time() {
     let shortest = shortest(|id, customer| of_customer("customerUpdated", id, customer)).await;
-    assert!(shortest <= LESS_THAN_THREE_CALLS, "{shortest:?}");
+    assert!(shortest <= FIVE_CALLS, "{shortest:?}");
 }
 
 #[tokio::test]
-async fn ten_customers_with_entries_of_the_ledger_take_less_than_three_calls_time() {
+async fn ten_customers_with_entries_of_the_ledger_take_less_than_five_calls_time() {
     let shortest = shortest(|id, customer| of_points(id, customer, customer)).await;
-    assert!(shortest <= LESS_THAN_THREE_CALLS, "{shortest:?}");
+    assert!(shortest <= FIVE_CALLS, "{shortest:?}");
 }
 
 #[tokio::test]

@@ -21,6 +21,8 @@ const WHO: [&str; 10] = [
     "cardexternalid",
     "cardExternalId",
 ];
+/// Identifiers in a store.
+const IN_STORE: [&str; 6] = ["mobile", "email", "externalId", "cardnumber", "cardexternalid", "cardNumbers"];
 /// Values of identifiers and of changes, by what is around them.
 const VALUES: [(&str, &str); 8] = [
     ("identifiers", "value"),
@@ -72,6 +74,12 @@ impl Planter {
             Value::Array(elements) => elements.iter_mut().for_each(|element| self.walk(element, around)),
             Value::Object(members) => {
                 let leads_to_somebody = is_by_id(members);
+                if around == "instore" {
+                    // Any of them may be there; a webhook can be told to bring them all.
+                    for name in IN_STORE {
+                        members.entry(name).or_insert_with(|| json!([format!("a {name}")]));
+                    }
+                }
                 for (name, inner) in members {
                     let name = name.as_str();
                     if WHO.contains(&name) || (VALUES.contains(&(around, name)) && !leads_to_somebody) || FIELDS.contains(&name) {

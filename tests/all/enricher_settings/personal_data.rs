@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::marks::{Planter, are_in, assert_none_in};
 use crate::events;
 use crate::support::answering_capillary::{Answer, AnsweringCapillary, Call};
-use crate::support::events::{of_card, of_customer, of_nobody};
+use crate::support::events::{of_card, of_customer, of_nobody, with_data};
 use crate::support::examples;
 use crate::support::history::{changes, entities, entity};
 use crate::support::stage::{NO_LAG, Stage};
@@ -88,19 +88,39 @@ impl Stage<AnsweringCapillary> {
     }
 }
 
+/// Bodies with the kinds of entities behind them, by name: the catalogue's, and two with members that none of these has.
+fn deliveries() -> BTreeMap<String, (String, Vec<String>)> {
+    let by_mobile = json!({"queryParams": {"identifierName": "mobile", "identifierValue": MOBILE}, "body": {}});
+    let fields = json!([{"fieldName": "mobile", "fieldValue": MOBILE}]);
+    let others = [
+        ("by-mobile", with_data("requestWorkflowEvent", "-", &json!({"requestAttributes": by_mobile})), vec![]),
+        (
+            "fields",
+            with_data(
+                "requestUpdated",
+                "-",
+                &json!({"customerIdentifiers": {"customerId": 5}, "associatedEntityFields": fields}),
+            ),
+            vec!["customer".to_owned()],
+        ),
+    ];
+    let others = others.into_iter().map(|(name, event, kinds)| (name.to_owned(), (event.to_string(), kinds)));
+    events::accepted().into_iter().map(|(file, delivery)| (file, (delivery.body, delivery.entities))).chain(others).collect()
+}
+
 #[tokio::test]
 async fn of_the_whole_catalogue_nothing_on_the_list_is_on_the_bus_or_stored_for_it() {
     let [dropped, hashed] = list();
     let stage = Stage::answering(&[("DROP_PATHS", &dropped), ("HASH_PATHS", &hashed), NO_LAG[0]]).await;
     stage.world.capillary_secret_is(&secret(KEY)).await;
-    let deliveries = events::accepted();
+    let deliveries = deliveries();
     let mut planted = BTreeMap::new();
     // Twice, so that there are changes, too.
     for round in 1..=2 {
         stage.marks_entities(round);
-        for (file, delivery) in &deliveries {
-            let mut event: Value = serde_json::from_str(&delivery.body).expect("JSON");
-            let id = format!("{file} {round}");
+        for (name, (body, _)) in &deliveries {
+            let mut event: Value = serde_json::from_str(body).expect("JSON");
+            let id = format!("{name} {round}");
             planted.insert(id.clone(), Planter::of_round(round).plant(&mut event) > 0);
             stage.world.enqueue_raw(&event.to_string(), &[("v", "Number", "1"), ("eventId", "String", &id)]).await;
         }
@@ -123,9 +143,9 @@ async fn of_the_whole_catalogue_nothing_on_the_list_is_on_the_bus_or_stored_for_
     for detail in &details {
         let id = detail["id"].as_str().expect("an id");
         assert_eq!(detail["data"]["enrichment"]["redacted"], true, "{id}");
-        let file = id.split(' ').next().expect("a file's name");
+        let (_, expected) = &deliveries[id.split(' ').next().expect("a name")];
         let kinds = entities(detail).iter().map(|entity| entity.split('/').next().unwrap().to_owned()).collect::<Vec<_>>();
-        assert_eq!(kinds, deliveries[file].entities, "{id}");
+        assert_eq!(kinds, *expected, "{id}");
     }
     for key in stage.world.snapshot_keys().await.iter().filter(|key| !key.contains("#coupon#")) {
         let remembered = stage.world.snapshot(key).await.expect("it is there");
