@@ -4,4 +4,5 @@ pub mod answer;
 mod audits;
 pub mod client;
 pub mod credentials;
+mod their_clock;
 pub mod token;

@@ -235,7 +235,7 @@ impl<P: Parts> Enricher<P> {
             let without_key = |job: Job<'_>| (job.position, Prepared::Ended(Ending::back("the API secret has no good hashKey")));
             settled.extend(std::mem::take(&mut open).into_iter().map(without_key));
         }
-        let calls = Calls::new(&self.entities, &self.clock, &self.turnstile);
+        let calls = Calls::new(&self.entities, &self.turnstile);
         let mut first_sights = FirstSights::new(&calls, open.iter().flat_map(Job::asks));
         let cards = first_sights.meanwhile(self.find_cards(open, &snapshots, &calls, prepare_until)).await;
         settled.extend(cards.ended.into_iter().map(|(position, ending)| (position, Prepared::Ended(ending))));
@@ -269,6 +269,8 @@ impl<P: Parts> Enricher<P> {
                 gather_until = None;
             }
             tokio::select! {
+                // In one order: what happened in a simulation can be made to happen again.
+                biased;
                 Some(group) = preparing.next(), if !preparing.is_empty() => for (position, prepared) in group {
                     match prepared {
                         Prepared::Ready(event) => {

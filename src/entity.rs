@@ -152,6 +152,9 @@ pub struct Fetched {
     pub answered_id: Option<String>,
     /// The entity as answered, where it was found.
     pub body: Option<Arc<RawValue>>,
+    /// When the call for it began, in milliseconds since 1970: by the same clock as [`fetched_at_ms`](Self::fetched_at_ms), and all
+    /// processes must go by one clock here, since by these times it is judged which of two answers is older.
+    pub began_at_ms: i64,
     /// When the answer came, in milliseconds since 1970.
     pub fetched_at_ms: i64,
 }

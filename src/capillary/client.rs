@@ -14,6 +14,7 @@ use super::{
     answer::{Answer, LATER, judge, retry_after_s},
     audits,
     credentials::{CredentialBook, Credentials},
+    their_clock::TheirClock,
     token::Tokens,
 };
 use crate::{
@@ -40,6 +41,7 @@ pub struct CapillaryClient<S, K> {
     secret: CachedSecret<S, K, CredentialBook>,
     tokens: Tokens,
     clock: K,
+    their_clock: TheirClock,
     /// Made when first used: it loads the system's root certificates.
     http: OnceLock<Option<Client>>,
     per_minute: DefaultDirectRateLimiter,
@@ -65,6 +67,7 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
             secret: CachedSecret::new(secret, clock.clone()),
             tokens: Tokens::default(),
             clock,
+            their_clock: TheirClock::default(),
             http: OnceLock::new(),
             per_minute: RateLimiter::direct(quota),
             closed_audits: audits::Closed::default(),
@@ -158,8 +161,10 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
                 "torn answer"
             })
         };
+        let asked_at_ms = self.clock.now_ms();
         let mut response = request.send().await.map_err(failure)?;
         let (status, headers) = (response.status(), response.headers().clone());
+        self.their_clock.learn(&headers, asked_at_ms, self.clock.now_ms());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failure)? {
             body.extend_from_slice(&chunk);
@@ -312,12 +317,14 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
 
 impl<S: SecretStore, K: Clock + Clone> Entities for CapillaryClient<S, K> {
     async fn fetch(&self, org_id: Option<i64>, entities: &[EntityRef]) -> Vec<Result<Fetched, FetchFailure>> {
+        let began_at_ms = self.clock.now_ms();
         let answers = match self.answers(org_id, entities).await {
             Ok(answers) => answers,
             Err(failure) => return vec![Err(failure); entities.len()],
         };
-        let fetched_at_ms = self.clock.now_ms();
-        let fetched = |status, answered_id, body| Fetched { status, answered_id, body, fetched_at_ms };
+        let began_at_ms = self.their_clock.at(began_at_ms);
+        let fetched_at_ms = self.their_clock.at(self.clock.now_ms());
+        let fetched = |status, answered_id, body| Fetched { status, answered_id, body, began_at_ms, fetched_at_ms };
         let answers = answers.into_iter().map(|answer| match answer {
             Answer::Found { answered_id, body } => Ok(fetched(Status::Found, answered_id, Some(Arc::from(body)))),
             Answer::Elsewhere(_) => Ok(fetched(Status::Merged, None, None)),

@@ -29,8 +29,8 @@ pub(super) enum Assembled {
     /// Answers differ from what was remembered lately and read after they had come: which one is older can't be told by them. Under which
     /// keys they were asked for, and whose snapshots these are.
     Stale { asked: Vec<Key>, read: Vec<Key> },
-    /// No call that begins before this time (milliseconds since 1970) can tell which state is newer.
-    Wait { until_ms: i64 },
+    /// No call that begins within so many milliseconds can tell which state is newer.
+    Wait { ms: i64 },
 }
 
 /// What an event is published with, but for what changed, and what is remembered with it.
@@ -110,7 +110,7 @@ impl Assembly<'_> {
         match assembling {
             Assembling { unread, .. } if !unread.is_empty() => Assembled::Unread(unread),
             Assembling { stale: read, stale_asked: asked, .. } if !read.is_empty() => Assembled::Stale { asked, read },
-            Assembling { wait: Some(until_ms), .. } => Assembled::Wait { until_ms },
+            Assembling { wait: Some(ms), .. } => Assembled::Wait { ms },
             Assembling { mut outcome, .. } => {
                 // In one order everywhere, so that transactions get less into each other's way.
                 outcome.moves.sort_by(|one, other| one.key.cmp(&other.key));
@@ -155,7 +155,9 @@ impl Assembling<'_> {
         }
         match (judgement, known) {
             (Judgement::Stays { body }, _) => self.tell(View { body, ..view }),
-            (Judgement::Wait { until_ms }, _) => self.wait = self.wait.max(Some(until_ms)),
+            (Judgement::Wait { until_ms }, _) => {
+                self.wait = self.wait.max(Some(until_ms.saturating_sub(seen.answered_at_ms)));
+            }
             (Judgement::Moves(moved), known) => {
                 let Moved { next, changes, baseline } = moved;
                 let body = next.state.body().cloned();

@@ -16,7 +16,7 @@ use futures_util::{
 use super::{Turnstile, settle::Ending};
 use crate::{
     entity::{By, EntityRef, FetchFailure, Fetched, Scope, Status},
-    ports::{Clock, Entities},
+    ports::Entities,
     snapshot::Key,
     told::Told,
 };
@@ -33,9 +33,8 @@ pub(super) struct Sighting {
 pub(super) type Sighted = Result<Sighting, FetchFailure>;
 
 /// The way to Capillary for one batch.
-pub(super) struct Calls<'a, E, K> {
+pub(super) struct Calls<'a, E> {
     entities: &'a E,
-    clock: &'a K,
     turnstile: &'a Turnstile,
     failed: Mutex<Failed>,
 }
@@ -47,9 +46,9 @@ struct Failed {
     orgs: BTreeMap<Option<i64>, Option<u32>>,
 }
 
-impl<'a, E: Entities, K: Clock> Calls<'a, E, K> {
-    pub(super) fn new(entities: &'a E, clock: &'a K, turnstile: &'a Turnstile) -> Self {
-        Self { entities, clock, turnstile, failed: Mutex::default() }
+impl<'a, E: Entities> Calls<'a, E> {
+    pub(super) fn new(entities: &'a E, turnstile: &'a Turnstile) -> Self {
+        Self { entities, turnstile, failed: Mutex::default() }
     }
 
     /// The present states of entities of one kind, by one call.
@@ -58,7 +57,6 @@ impl<'a, E: Entities, K: Clock> Calls<'a, E, K> {
         if let Err(failure) = self.unless_it_failed_before(org_id) {
             return vec![Err(failure); entities.len()];
         }
-        let began_at_ms = self.clock.now_ms();
         let outcomes = self.entities.fetch(org_id, entities).await;
         let failures = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
         match failures.max_by_key(|failure| failure.scope) {
@@ -74,7 +72,10 @@ impl<'a, E: Entities, K: Clock> Calls<'a, E, K> {
             None if outcomes.iter().flatten().all(|fetched| fetched.status == Status::Forbidden) => {}
             Some(_) | None => self.turnstile.trust(org_id),
         }
-        outcomes.into_iter().map(|outcome| outcome.map(|fetched| Sighting { fetched, began_at_ms })).collect()
+        outcomes
+            .into_iter()
+            .map(|outcome| outcome.map(|fetched| Sighting { began_at_ms: fetched.began_at_ms, fetched }))
+            .collect()
     }
 
     /// What the audit log tells.
@@ -124,18 +125,18 @@ type Call<'a> = Shared<LocalBoxFuture<'a, Rc<Vec<Sighted>>>>;
 
 /// The first sight of each entity of a batch: whoever needs one waits for the same call, and a call brings as many as it can.
 #[derive(Default)]
-pub(super) struct FirstSights<'a>(HashMap<Key, (Call<'a>, usize)>);
+pub(super) struct FirstSights<'a>(BTreeMap<Key, (Call<'a>, usize)>);
 
 impl<'a> FirstSights<'a> {
     /// Of the entities that a batch asks for. No call begins before somebody waits for it.
-    pub(super) fn new<E: Entities, K: Clock>(calls: &'a Calls<'_, E, K>, wanted: impl Iterator<Item = Asked>) -> Self {
+    pub(super) fn new<E: Entities>(calls: &'a Calls<'_, E>, wanted: impl Iterator<Item = Asked>) -> Self {
         let mut sights = Self::default();
         sights.ask(calls, wanted);
         sights
     }
 
     /// Of further entities: those that nobody asked for yet.
-    pub(super) fn ask<E: Entities, K: Clock>(&mut self, calls: &'a Calls<'_, E, K>, wanted: impl Iterator<Item = Asked>) {
+    pub(super) fn ask<E: Entities>(&mut self, calls: &'a Calls<'_, E>, wanted: impl Iterator<Item = Asked>) {
         let mut asked: Vec<Asked> = Vec::new();
         let mut places: HashMap<Key, usize> = HashMap::new();
         for wanted in wanted.filter(|wanted| !self.0.contains_key(&wanted.key())).collect::<Vec<_>>() {

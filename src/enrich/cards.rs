@@ -46,7 +46,7 @@ impl<P: Parts> Enricher<P> {
         &self,
         jobs: Vec<Job<'a>>,
         known: &Snapshots,
-        calls: &Calls<'_, P::Entities, P::Clock>,
+        calls: &Calls<'_, P::Entities>,
         until: Instant,
     ) -> Cards<'a> {
         let mut cards = Cards::default();

@@ -100,7 +100,7 @@ pub(super) struct Shared<'a, P: Parts> {
     /// Of which the snapshots were read only after the entities had been asked for.
     pub(super) read_late: HashSet<Key>,
     pub(super) first_sights: FirstSights<'a>,
-    pub(super) calls: &'a Calls<'a, P::Entities, P::Clock>,
+    pub(super) calls: &'a Calls<'a, P::Entities>,
     /// Of the pseudonyms, where there are any.
     pub(super) hash_key: Option<Arc<HashKey>>,
     /// When no more work is begun.
@@ -124,7 +124,8 @@ impl Memory {
             }
             Some(Ok(Ok(sighting))) => Ok((entity.clone(), sighting.clone())),
             Some(Ok(Err(failure))) if failure.scope == Scope::NotReady && job.message.waited_ms(now_ms) > MAX_UNREADY_MS => {
-                let fetched = Fetched { status: Status::NotFound, answered_id: None, body: None, fetched_at_ms: now_ms };
+                let (began_at_ms, fetched_at_ms) = (now_ms, now_ms);
+                let fetched = Fetched { status: Status::NotFound, answered_id: None, body: None, began_at_ms, fetched_at_ms };
                 Ok((entity.clone(), Sighting { fetched, began_at_ms: now_ms }))
             }
             Some(Ok(Err(failure))) => Err(failure.clone().into()),
@@ -278,7 +279,7 @@ impl<P: Parts> Enricher<P> {
             };
             let mut outcome = match assembly.assemble(&memory.sightings(job, now_ms)?) {
                 Assembled::Complete(outcome) => *outcome,
-                Assembled::Wait { until_ms } => return Err(wait(until_ms - now_ms)),
+                Assembled::Wait { ms } => return Err(wait(ms)),
                 Assembled::Unread(unread) => {
                     again = Again::Read(unread);
                     continue;
@@ -319,7 +320,7 @@ impl<P: Parts> Enricher<P> {
         job: &Job<'_>,
         event: &Event<'_>,
         outcome: &Outcome,
-        calls: &Calls<'_, P::Entities, P::Clock>,
+        calls: &Calls<'_, P::Entities>,
     ) -> Result<Option<Vec<Told>>, Ending> {
         let kind = told::asks_audits(event);
         let (Some(request_id), Some(entity)) = (event.request_id(), outcome.differs().find(|entity| Some(entity.kind) == kind))

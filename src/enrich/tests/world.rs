@@ -278,7 +278,8 @@ impl World {
     fn answer(&self, org_id: Option<i64>, entity: &EntityRef) -> Result<Fetched, FetchFailure> {
         assert_ne!(entity.id, "13");
         let state = self.state();
-        let none = |status| Fetched { status, answered_id: None, body: None, fetched_at_ms: NOW_MS + state.passed_ms };
+        let now_ms = NOW_MS + state.passed_ms;
+        let none = |status| Fetched { status, answered_id: None, body: None, began_at_ms: now_ms, fetched_at_ms: now_ms };
         if state.orgs_without.contains(&org_id) {
             return Ok(none(Status::Forbidden));
         }
@@ -292,12 +293,12 @@ impl World {
         if state.unready.contains(&entity.subject()) {
             return failure(Scope::NotReady, "not ready");
         }
-        let fetched_at_ms = NOW_MS + state.passed_ms;
         let fetched = |answered_id: Option<String>, body: String| Fetched {
             status: Status::Found,
             answered_id,
             body: Some(Arc::from(RawValue::from_string(body).unwrap())),
-            fetched_at_ms,
+            began_at_ms: now_ms,
+            fetched_at_ms: now_ms,
         };
         if let By::Number(number) | By::NumberOnly(number) = &entity.by {
             let Some(body) = state.cards.get(number) else {

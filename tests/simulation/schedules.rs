@@ -1,0 +1,73 @@
+//! Random stories.
+
+use fastrand::Rng;
+use serde_json::json;
+
+use crate::{
+    seeds::{in_parallel, number_from},
+    story::{
+        Deed, Script, customer_changes, customer_event, customer_is_deleted, customers_merge, event, group_changes, play, poison,
+        transaction_changes,
+    },
+    time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS},
+    weather::{Outage, Storm},
+};
+
+/// A story of some ten events in any weather.
+pub(crate) fn drawn(seed: u64) -> Script {
+    let mut random = Rng::with_seed(seed);
+    let span_ms = [SECOND_MS / 2, 5 * SECOND_MS, 30 * SECOND_MS, 10 * MINUTE_MS, HOUR_MS][random.usize(0..5)];
+    let mut deeds: Vec<(i64, Deed)> = [(1, 1), (2, 2)].into_iter().map(|(id, at_ms)| (at_ms, customer_changes(id))).collect();
+    for _ in 0..random.usize(3..=9) {
+        let at_ms = random.i64(3..=span_ms);
+        let deed = match random.u32(0..100) {
+            0..35 => customer_changes(random.u32(1..=2)),
+            35..55 => transaction_changes(random.u32(11..=12), random.u32(1..=2)),
+            55..70 => group_changes(21, random.u32(1..=2)),
+            70..75 => Deed::Send(customer_event("tierRenewed", random.u32(1..=3))),
+            75..80 => Deed::Send(event("rewardCreated", json!({"rewardId": 5}))),
+            80..83 => Deed::Send(event("somethingNew", json!({}))),
+            // One that bears none.
+            83..92 => Deed::Send(
+                json!({"eventName": "customerUpdated", "orgId": 1, "data": {"customerIdentifiers": {"customerId": 2}}}),
+            ),
+            92..94 => Deed::Noise("{\"cut\":"),
+            94..96 => poison(),
+            96..98 => customer_is_deleted(2),
+            _ => customers_merge(2, 1),
+        };
+        deeds.push((at_ms, deed));
+    }
+    if random.bool() {
+        // Two events that bear one id.
+        for name in ["rewardUpdated", "promotionCreated"] {
+            let event = json!({"eventName": name, "eventId": "borne-twice", "orgId": 1, "data": {}});
+            deeds.push((random.i64(3..=span_ms), Deed::Send(event)));
+        }
+    }
+    deeds.sort_by_key(|(at_ms, _)| *at_ms);
+    let outages = (0..random.usize(0..=2)).map(|_| Outage::drawn(&mut random)).collect();
+    let storm = Storm::drawn(&mut random);
+    let calm_from_ms = [span_ms, MINUTE_MS, HOUR_MS, DAY_MS][random.usize(0..4)];
+    Script { seed, deeds, lanes: random.usize(1..=4), storm, outages, calm_from_ms, ..Script::default() }
+}
+
+#[test]
+fn whatever_goes_wrong_together_nothing_is_lost_and_nothing_told_twice() {
+    let first = number_from("CAPILLARY_EVENTS_SEED", 1);
+    let count = number_from("CAPILLARY_EVENTS_STORIES", 10_000);
+    in_parallel((first..first + count).collect(), drawn);
+}
+
+#[test]
+fn the_story_of_the_seed_in_the_environment() {
+    let seed = number_from("CAPILLARY_EVENTS_SEED", 1);
+    play(Script { is_told: true, ..drawn(seed) });
+}
+
+#[test]
+fn a_seed_always_tells_the_same_story() {
+    for seed in 1..=20 {
+        assert_eq!(play(drawn(seed)).text(), play(drawn(seed)).text(), "seed {seed}");
+    }
+}
