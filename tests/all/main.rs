@@ -8,6 +8,9 @@
 
 mod catalogue;
 mod consumer;
+#[path = "../contract/mod.rs"]
+mod contract;
+mod contract_of_aws;
 mod deployed;
 mod detail_schema;
 mod enricher_batches;

@@ -9,7 +9,7 @@ mod secret;
 mod tables;
 
 pub(crate) use bus::Bus;
-pub(crate) use queue::{Queue, Taken};
+pub(crate) use queue::Queue;
 pub(crate) use secret::SecretText;
 pub(crate) use tables::Tables;
 

@@ -13,6 +13,7 @@ use capillary_events::{
 };
 
 use super::ServiceClock;
+use crate::contract::Taken;
 
 /// A queue; clones are the same one.
 #[derive(Clone)]
@@ -50,16 +51,6 @@ struct Content {
     trace: Option<TraceHeader>,
     reason: Option<String>,
     detail: Option<String>,
-}
-
-/// A message as received.
-#[derive(Debug, Clone)]
-pub(crate) struct Taken {
-    pub(crate) incoming: Incoming,
-    pub(crate) event_name: Option<String>,
-    pub(crate) org_id: Option<i64>,
-    pub(crate) reason: Option<String>,
-    pub(crate) detail: Option<String>,
 }
 
 impl Queue {

@@ -11,10 +11,11 @@
 //!
 //! schedules    random stories            crash_points   one that dies or hangs at every await
 //! cases        single stories            seeds          many at once
+//! contract_of_doubles    the doubles do what the real services do
 //! ```
 //!
 //! A story that goes wrong is played once more and printed. `CAPILLARY_EVENTS_SEED=<n> cargo test --features sandbox --test simulation
-//! of_the_seed -- --nocapture` plays and prints any other.
+//! of_the_seed_in_the_environment -- --nocapture` plays and prints any other.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -25,6 +26,9 @@
 
 mod capillary;
 mod cases;
+#[path = "../contract/mod.rs"]
+mod contract;
+mod contract_of_doubles;
 mod crash_points;
 #[path = "../doubles/mod.rs"]
 mod doubles;

@@ -82,7 +82,8 @@ impl Aws {
     }
 }
 
-async fn configuration(stack: &Stack) -> SdkConfig {
+/// For clients of the local endpoint.
+pub(crate) async fn configuration(stack: &Stack) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(stack.region()))
         .endpoint_url(stack.endpoint())

@@ -24,21 +24,22 @@ pub(crate) struct World {
     pub(crate) aws: Aws,
     /// Stands between the executables and AWS.
     pub(crate) proxy: FaultProxy,
-    stack: Stack,
-    names: Names,
+    pub(crate) stack: Stack,
+    pub(crate) names: Names,
     capillary: OnceCell<Capillary>,
 }
 
-struct Names {
-    events_table: String,
-    snapshots_table: String,
-    events_queue: String,
-    events_queue_arn: String,
-    dead_letter_queue: String,
-    bus: String,
-    bus_queue: String,
-    webhook_secret: String,
-    capillary_secret: String,
+/// What the parts of a world are called.
+pub(crate) struct Names {
+    pub(crate) events_table: String,
+    pub(crate) snapshots_table: String,
+    pub(crate) events_queue: String,
+    pub(crate) events_queue_arn: String,
+    pub(crate) dead_letter_queue: String,
+    pub(crate) bus: String,
+    pub(crate) bus_queue: String,
+    pub(crate) webhook_secret: String,
+    pub(crate) capillary_secret: String,
 }
 
 /// A running enricher.
