@@ -1,7 +1,7 @@
 //! What was fetched for an event, judged by what is remembered: what is published, and which snapshots move with it. No calls.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -11,8 +11,9 @@ use super::calls::Sighting;
 use crate::{
     change::Change,
     cloud_event::{Enriched, EntityChange, View},
-    entity::{EntityRef, Kind, Status},
+    entity::{By, EntityRef, Kind, Status},
     ports::Move,
+    routes,
     snapshot::{Gone, Judgement, Key, Moved, Rules, Seen, Snapshot, State, TOMBSTONE_TTL_S, judge_gone, judge_seen, parsed},
     told::{Told, origin, shown},
 };
@@ -39,6 +40,8 @@ pub(super) struct Outcome {
     pub(super) enriched: Enriched,
     pub(super) moves: Vec<Move>,
     pub(super) differences: Vec<Difference>,
+    /// Customers who were deleted: nothing of theirs is to be remembered.
+    pub(super) deleted: BTreeSet<Key>,
 }
 
 /// A state beside the one before.
@@ -69,6 +72,7 @@ impl Assembly<'_> {
         let asked: HashSet<Key> = sightings.iter().map(|(entity, _)| Key::of(self.org_id, entity)).collect();
         let mut assembling = Assembling {
             assembly: self,
+            deleted: self.deleted(sightings),
             done: HashSet::new(),
             unread: Vec::new(),
             stale: Vec::new(),
@@ -80,12 +84,7 @@ impl Assembly<'_> {
             let is_customer = entity.kind == Kind::Customer;
             let survivor_id = sighting.fetched.answered_id.as_ref().filter(|_| is_customer);
             let stale = assembling.stale.len();
-            let gone = match (sighting.fetched.status, survivor_id) {
-                (Status::Found, Some(_)) | (Status::Merged, _) => Some(Gone::Merged),
-                (Status::Deleted, _) => Some(Gone::Deleted),
-                (_, None) if self.says_deleted && is_customer => Some(Gone::Deleted),
-                _ => None,
-            };
+            let gone = self.gone(entity, sighting);
             match (gone, &sighting.fetched.body) {
                 _ if !Key::is_kept(self.org_id, entity) => assembling.unkept(entity, gone, sighting),
                 (Some(gone), _) => assembling.gone(entity, gone, sighting),
@@ -111,7 +110,8 @@ impl Assembly<'_> {
             Assembling { unread, .. } if !unread.is_empty() => Assembled::Unread(unread),
             Assembling { stale: read, stale_asked: asked, .. } if !read.is_empty() => Assembled::Stale { asked, read },
             Assembling { wait: Some(until_ms), .. } => Assembled::Wait { until_ms },
-            Assembling { mut outcome, .. } => {
+            Assembling { mut outcome, deleted, .. } => {
+                outcome.deleted.extend(deleted);
                 // In one order everywhere, so that transactions get less into each other's way.
                 outcome.moves.sort_by(|one, other| one.key.cmp(&other.key));
                 Assembled::Complete(Box::new(outcome))
@@ -120,8 +120,37 @@ impl Assembly<'_> {
     }
 }
 
+impl Assembly<'_> {
+    /// Whether an entity is gone, as the answer or the event says.
+    fn gone(&self, entity: &EntityRef, sighting: &Sighting) -> Option<Gone> {
+        let is_customer = entity.kind == Kind::Customer;
+        match (sighting.fetched.status, sighting.fetched.answered_id.as_ref().filter(|_| is_customer)) {
+            (Status::Found, Some(_)) | (Status::Merged, _) => Some(Gone::Merged),
+            (Status::Deleted, _) => Some(Gone::Deleted),
+            (_, None) if self.says_deleted && is_customer => Some(Gone::Deleted),
+            _ => None,
+        }
+    }
+
+    /// The customers of an event who were deleted. They are known before anything is judged that is theirs.
+    fn deleted(&self, sightings: &[(EntityRef, Sighting)]) -> HashSet<Key> {
+        let customers = sightings.iter().filter(|(entity, _)| entity.kind == Kind::Customer);
+        customers
+            .filter(|(entity, _)| Key::is_kept(self.org_id, entity))
+            .map(|(entity, sighting)| (Key::of(self.org_id, entity), self.gone(entity, sighting)))
+            .filter(|(key, gone)| *gone == Some(Gone::Deleted) || self.knows_deleted(key))
+            .map(|(key, _)| key)
+            .collect()
+    }
+
+    fn knows_deleted(&self, customer: &Key) -> bool {
+        matches!(self.snapshots.get(customer), Some(Some(Snapshot { state: State::Gone(Gone::Deleted), .. })))
+    }
+}
+
 struct Assembling<'a> {
     assembly: &'a Assembly<'a>,
+    deleted: HashSet<Key>,
     done: HashSet<Key>,
     unread: Vec<Key>,
     stale: Vec<Key>,
@@ -133,6 +162,12 @@ struct Assembling<'a> {
 impl Assembling<'_> {
     fn found(&mut self, entity: &EntityRef, body: &Arc<RawValue>, sighting: &Sighting) {
         let Some((key, known)) = self.begin(entity) else { return };
+        let customer = self.customer(entity, body, known.as_ref());
+        if let Some(deleted) = customer.clone().filter(|customer| self.is_deleted(customer)) {
+            // Told as it is, but it must not outlive her.
+            self.outcome.deleted.insert(deleted);
+            return self.unkept(entity, None, sighting);
+        }
         let began_at_ms = sighting.began_at_ms;
         let seen = Seen { body: Arc::clone(body), began_at_ms, answered_at_ms: sighting.fetched.fetched_at_ms };
         let view = View {
@@ -153,6 +188,12 @@ impl Assembling<'_> {
             self.stale.push(key);
             return;
         }
+        if let (Judgement::Moves(_), Some(customer)) = (&judgement, &customer)
+            && !self.assembly.snapshots.contains_key(customer)
+        {
+            // The event does not name her, so nobody has looked yet whether she is still there.
+            return self.read(customer.clone());
+        }
         match (judgement, known) {
             (Judgement::Stays { body }, _) => self.tell(View { body, ..view }),
             (Judgement::Wait { until_ms }, _) => self.wait = self.wait.max(Some(until_ms)),
@@ -164,7 +205,7 @@ impl Assembling<'_> {
                     let before = known.as_ref().and_then(|known| known.state.body().cloned());
                     self.outcome.differences.push(Difference { entity: entity.clone(), changes, before, after, baseline });
                 }
-                self.remember(key, known.as_ref(), next, self.assembly.snapshot_ttl_s);
+                self.remember(key, known.as_ref(), Snapshot { customer, ..next }, self.assembly.snapshot_ttl_s);
             }
             (Judgement::Late, Some(known)) => {
                 self.outcome.enriched.late = true;
@@ -175,7 +216,12 @@ impl Assembling<'_> {
                         self.outcome.enriched.truncated = true;
                         self.tell(View { fetched_at_ms, ..view });
                     }
-                    State::Gone(gone) => self.tell(View { status: status_of(gone), baseline: None, fetched_at_ms, ..view }),
+                    State::Gone(gone) => {
+                        if gone == Gone::Deleted && entity.kind == Kind::Customer {
+                            self.outcome.deleted.insert(key);
+                        }
+                        self.tell(View { status: status_of(gone), baseline: None, fetched_at_ms, ..view });
+                    }
                 }
             }
             (Judgement::Late, None) => {}
@@ -248,14 +294,33 @@ impl Assembling<'_> {
         let key = Key::of(self.assembly.org_id, entity);
         match self.assembly.snapshots.get(&key) {
             None => {
-                // Two may have been merged into the same survivor; a key that is read twice at once is refused.
-                if !self.unread.contains(&key) {
-                    self.unread.push(key);
-                }
+                self.read(key);
                 None
             }
             Some(known) => self.done.insert(key.clone()).then(|| (key, known.clone())),
         }
+    }
+
+    /// Asks for what is remembered under a key. Two may have been merged into the same survivor; a key that is read twice at once is refused.
+    fn read(&mut self, key: Key) {
+        if !self.unread.contains(&key) {
+            self.unread.push(key);
+        }
+    }
+
+    /// The customer with whom an entity is forgotten: the one whom its body names; or who was known to have it; or whom the event names.
+    fn customer(&self, entity: &EntityRef, body: &RawValue, known: Option<&Snapshot>) -> Option<Key> {
+        let key = |id: &str| Key::new(self.assembly.org_id, Kind::Customer, id);
+        let told = match &entity.by {
+            By::Code { customer_id, .. } => customer_id.as_deref(),
+            _ => None,
+        };
+        let named = routes::belongs_to(entity.kind, body);
+        named.as_deref().map(key).or_else(|| known.and_then(|known| known.customer.clone())).or_else(|| told.map(key))
+    }
+
+    fn is_deleted(&self, customer: &Key) -> bool {
+        self.deleted.contains(customer) || self.assembly.knows_deleted(customer)
     }
 
     fn tell(&mut self, view: View) {

@@ -53,7 +53,7 @@ pub const MARK_PUBLISHED: Condition<'_> = Condition(&[&[Clause::Stored]]);
 /// P2, where what was published follows from the message alone and nothing is stored.
 pub const MARK_PUBLISHED_UNSTORED: Condition<'_> =
     Condition(&[&[Clause::NoRow], &[Clause::StatusIn(&[Status::Received, Status::Failed])]]);
-/// D2, where something is stored: it stays, and the row must not expire before it is published.
+/// D2, where something is stored: it stays as long as its message can come back ([`FAILED_STORED_TTL_S`](super::FAILED_STORED_TTL_S)).
 pub const MARK_FAILED_STORED: Condition<'_> = Condition(&[&[Clause::Stored]]);
 /// D2, where nothing is.
 pub const MARK_FAILED_UNSTORED: Condition<'_> = Condition(&[
