@@ -14,6 +14,7 @@ mod enricher_batches;
 mod enricher_behind;
 mod enricher_capillary;
 mod enricher_crashes;
+mod enricher_erasure;
 mod enricher_forgetting;
 mod enricher_lag;
 mod enricher_ledger;

@@ -239,6 +239,11 @@ impl World {
         }
     }
 
+    /// All of the queues: of events, of dead letters, and of the rule that takes all from the bus.
+    pub(crate) fn queues(&self) -> [&str; 3] {
+        [&self.names.events_queue, &self.names.dead_letter_queue, &self.names.bus_queue]
+    }
+
     /// Everything that is visible in a queue at this moment.
     pub(crate) async fn receive_all(&self, queue: &str) -> Vec<Received> {
         let mut all = Vec::new();
@@ -428,7 +433,7 @@ impl Names {
     async fn create(aws: &Aws) -> Self {
         let world = format!("world-{}", &uuid::Uuid::new_v4().simple().to_string()[..12]);
         let events_table = create_table(aws, &format!("{world}-events"), "eventId").await;
-        let snapshots_table = create_table(aws, &format!("{world}-snapshots"), "entityKey").await;
+        let snapshots_table = snapshots::create_table(aws, &format!("{world}-snapshots")).await;
         let (events_queue, events_queue_arn) = create_queue(aws, &format!("{world}-queue")).await;
         let (dead_letter_queue, _) = create_queue(aws, &format!("{world}-dead")).await;
         aws.events.create_event_bus().name(&world).send().await.expect("the bus is made");
