@@ -28,6 +28,7 @@ mod enricher_turmoil;
 mod events;
 mod logs;
 mod metrics;
+mod permissions;
 mod readme;
 mod receiver_answers;
 mod receiver_auth;

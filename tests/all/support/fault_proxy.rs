@@ -146,6 +146,11 @@ impl FaultProxy {
         calls.iter().filter(|call| call.operation == operation).cloned().collect()
     }
 
+    /// All calls so far of all operations, in the order of their arrival.
+    pub(crate) fn all_calls(&self) -> Vec<Call> {
+        self.state.calls.lock().expect("the calls").clone()
+    }
+
     pub(crate) fn forget_calls(&self) {
         self.state.calls.lock().expect("the calls").clear();
     }

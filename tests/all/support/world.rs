@@ -239,6 +239,22 @@ impl World {
         }
     }
 
+    /// What one of this world's resources, as calls name it, is called in the template.
+    pub(crate) fn in_the_template(&self, name: &str) -> &'static str {
+        let names = &self.names;
+        let known = [
+            (&names.events_table, "EventsTable"),
+            (&names.snapshots_table, "SnapshotsTable"),
+            (&names.events_queue, "EventsQueue"),
+            (&names.dead_letter_queue, "DeadLetterQueue"),
+            (&names.bus, "EventBus"),
+            (&names.webhook_secret, "WebhookSecret"),
+            (&names.capillary_secret, "CapillarySecret"),
+        ];
+        let found = known.into_iter().find(|(known, _)| *known == name);
+        found.unwrap_or_else(|| panic!("{name} is nothing of this world")).1
+    }
+
     /// All of the queues: of events, of dead letters, and of the rule that takes all from the bus.
     pub(crate) fn queues(&self) -> [&str; 3] {
         [&self.names.events_queue, &self.names.dead_letter_queue, &self.names.bus_queue]
