@@ -30,6 +30,7 @@ mod logs;
 mod metrics;
 mod permissions;
 mod readme;
+mod readme_commands;
 mod receiver_answers;
 mod receiver_auth;
 mod receiver_faults;

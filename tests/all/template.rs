@@ -33,6 +33,11 @@ fn template() -> &'static Value {
     })
 }
 
+/// The names of the outputs.
+pub(crate) fn outputs() -> Vec<&'static str> {
+    template()["Outputs"].as_object().expect("outputs").keys().map(String::as_str).collect()
+}
+
 fn resource(name: &str) -> &'static Value {
     let found = &template()["Resources"][name];
     assert!(found.is_object(), "the template has no resource {name}");

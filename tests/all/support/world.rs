@@ -255,6 +255,37 @@ impl World {
         found.unwrap_or_else(|| panic!("{name} is nothing of this world")).1
     }
 
+    /// What the outputs of a stack with these resources would be.
+    pub(crate) fn output(&self, name: &str) -> Option<String> {
+        let names = &self.names;
+        match name {
+            "EventsTableName" => Some(names.events_table.clone()),
+            "SnapshotsTableName" => Some(names.snapshots_table.clone()),
+            "EventsQueueUrl" => Some(names.events_queue.clone()),
+            "DeadLetterQueueUrl" => Some(names.dead_letter_queue.clone()),
+            "EventBusArn" => Some(format!("arn:aws:events:{}:000000000000:event-bus/{}", self.stack.region(), names.bus)),
+            _ => None,
+        }
+    }
+
+    /// Does what a command line of the AWS CLI says; its answer.
+    pub(crate) fn aws_command(&self, line: &str) -> Result<Value, String> {
+        let output = std::process::Command::new(self.stack.text("/tools/awsPython"))
+            .arg(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/all/support/aws_command.py"))
+            .arg(line)
+            .env_clear()
+            .envs([("AWS_ENDPOINT_URL", self.stack.endpoint()), ("AWS_DEFAULT_REGION", self.stack.region())])
+            .envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("PYTHONDONTWRITEBYTECODE", "1")])
+            .output()
+            .expect("the Python of the local AWS runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if output.status.success() {
+            Ok(serde_json::from_slice(&output.stdout).expect("an answer in JSON"))
+        } else {
+            Err(text(&output.stderr))
+        }
+    }
+
     /// All of the queues: of events, of dead letters, and of the rule that takes all from the bus.
     pub(crate) fn queues(&self) -> [&str; 3] {
         [&self.names.events_queue, &self.names.dead_letter_queue, &self.names.bus_queue]
