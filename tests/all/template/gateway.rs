@@ -76,6 +76,7 @@ fn the_stage_is_throttled_and_traced_and_the_only_one() {
     let stages = resources_of_type("AWS::ApiGateway::Stage");
     assert_eq!(stages.len(), 1, "a second stage would be a way in without limits");
     let (_, stage) = stages[0];
+    assert_eq!(stage["MethodSettings"].as_array().map(Vec::len), Some(1), "settings of one method would go before those of all");
     let settings = &stage["MethodSettings"][0];
     assert_eq!((&settings["ResourcePath"], &settings["HttpMethod"]), (&Value::from("/*"), &Value::from("*")));
     for limit in ["ThrottlingRateLimit", "ThrottlingBurstLimit"] {

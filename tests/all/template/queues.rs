@@ -53,7 +53,7 @@ fn queues_refuse_whatever_comes_without_tls() {
                         && statement["Principal"] == "*"
                         && statement["Action"] == "sqs:*"
                         && statement["Resource"]["Fn::GetAtt"][0] == queue
-                        && statement["Condition"]["Bool"]["aws:SecureTransport"] == "false"
+                        && statement["Condition"] == serde_json::json!({ "Bool": { "aws:SecureTransport": "false" } })
                 })
         });
         assert!(refuses, "{queue} has no policy that denies requests without TLS");
