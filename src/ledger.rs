@@ -258,7 +258,10 @@ mod tests {
         assert_eq!(step(Some(row(Status::Published))), Step::Done);
         assert_eq!(step(Some(stored(Status::Enriched))), Step::Publish("{}".into()));
         assert_eq!(step(Some(stored(Status::Failed))), Step::Publish("{}".into()));
-        assert_eq!(step(Some(Row { expires_at_s: Some(50), ..row(Status::Published) })), Step::WorkOut { is_claimed: false });
+        for forgotten in [row(Status::Published), stored(Status::Failed)] {
+            assert_eq!(step(Some(Row { expires_at_s: Some(50), ..forgotten })), Step::WorkOut { is_claimed: false });
+        }
+        assert_eq!(step(Some(Row { expires_at_s: Some(51), ..stored(Status::Failed) })), Step::Publish("{}".into()));
         assert_eq!(step(Some(Row { fingerprint: Some("other".into()), ..row(Status::Published) })), Step::AnotherEvent);
     }
 

@@ -8,6 +8,9 @@
 //! | X2 | in the same transaction, each snapshot that moves | [`may_move`](crate::snapshot::may_move) |
 //! | P2 | the enricher marks what it published | [`MARK_PUBLISHED`], [`MARK_PUBLISHED_UNSTORED`] |
 //! | D2 | it marks what it dead-lettered | [`MARK_FAILED_STORED`], [`MARK_FAILED_UNSTORED`] |
+//!
+//! Where a customer was deleted, X1 comes after all snapshots are deleted that are hers ([`Ledger::forget`](crate::ports::Ledger::forget)): without
+//! a condition, since an event that had read one of them is refused by X2, and begins anew.
 
 use super::{Row, Status};
 

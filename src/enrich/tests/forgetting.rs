@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{super::*, world::*};
-use crate::snapshot::{Gone, State};
+use crate::snapshot::{Gone, State as Remembered};
 
 /// Whose data it all is.
 const SHE: u32 = 5;
@@ -68,7 +68,7 @@ impl World {
 
     fn has_her_tombstone(&self) -> bool {
         let state = self.state();
-        state.snapshots.get(&key("customer", SHE)).is_some_and(|known| matches!(known.state, State::Gone(Gone::Deleted)))
+        state.snapshots.get(&key("customer", SHE)).is_some_and(|known| matches!(known.state, Remembered::Gone(Gone::Deleted)))
     }
 
     /// Nothing is remembered but that she is gone, and what is another's.
@@ -86,6 +86,9 @@ impl World {
         entities.map(|entity| (text(&entity["type"]), text(&entity["status"]), entity["baseline"] == true)).collect()
     }
 }
+
+/// What becomes of Capillary.
+type Happens = fn(&mut State);
 
 fn told(kind: &str, status: &str, baseline: bool) -> (String, String, bool) {
     (kind.to_owned(), status.to_owned(), baseline)
@@ -151,7 +154,7 @@ async fn a_state_that_was_stored_beside_her_deletion_goes_with_the_next_event_ab
     world.is_deleted();
     assert!(enricher.enrich(vec![about(SHE)], MINUTE).await.is_empty());
     // Capillary says so once more; has her again, from a replica; does not tell; or names her as the survivor of another.
-    let then: [(&str, u32, fn(&mut super::world::State)); 4] = [
+    let then: [(&str, u32, Happens); 4] = [
         ("deleted", SHE, |_| {}),
         ("found", SHE, |state| state.deleted.clear()),
         ("forbidden", SHE, |state| state.orgs_without.extend([Some(1)])),
