@@ -11,9 +11,8 @@ use super::calls::Sighting;
 use crate::{
     change::Change,
     cloud_event::{Enriched, EntityChange, View},
-    entity::{By, EntityRef, Kind, Status},
+    entity::{EntityRef, Kind, Status},
     ports::Move,
-    routes,
     snapshot::{Gone, Judgement, Key, Moved, Rules, Seen, Snapshot, State, TOMBSTONE_TTL_S, judge_gone, judge_seen, parsed},
     told::{Told, origin, shown},
 };
@@ -120,34 +119,6 @@ impl Assembly<'_> {
     }
 }
 
-impl Assembly<'_> {
-    /// Whether an entity is gone, as the answer or the event says.
-    fn gone(&self, entity: &EntityRef, sighting: &Sighting) -> Option<Gone> {
-        let is_customer = entity.kind == Kind::Customer;
-        match (sighting.fetched.status, sighting.fetched.answered_id.as_ref().filter(|_| is_customer)) {
-            (Status::Found, Some(_)) | (Status::Merged, _) => Some(Gone::Merged),
-            (Status::Deleted, _) => Some(Gone::Deleted),
-            (_, None) if self.says_deleted && is_customer => Some(Gone::Deleted),
-            _ => None,
-        }
-    }
-
-    /// The customers of an event who were deleted. They are known before anything is judged that is theirs.
-    fn deleted(&self, sightings: &[(EntityRef, Sighting)]) -> HashSet<Key> {
-        let customers = sightings.iter().filter(|(entity, _)| entity.kind == Kind::Customer);
-        customers
-            .filter(|(entity, _)| Key::is_kept(self.org_id, entity))
-            .map(|(entity, sighting)| (Key::of(self.org_id, entity), self.gone(entity, sighting)))
-            .filter(|(key, gone)| *gone == Some(Gone::Deleted) || self.knows_deleted(key))
-            .map(|(key, _)| key)
-            .collect()
-    }
-
-    fn knows_deleted(&self, customer: &Key) -> bool {
-        matches!(self.snapshots.get(customer), Some(Some(Snapshot { state: State::Gone(Gone::Deleted), .. })))
-    }
-}
-
 struct Assembling<'a> {
     assembly: &'a Assembly<'a>,
     deleted: HashSet<Key>,
@@ -162,7 +133,7 @@ struct Assembling<'a> {
 impl Assembling<'_> {
     fn found(&mut self, entity: &EntityRef, body: &Arc<RawValue>, sighting: &Sighting) {
         let Some((key, known)) = self.begin(entity) else { return };
-        let customer = self.customer(entity, body, known.as_ref());
+        let customer = self.assembly.customer(entity, body, known.as_ref());
         if let Some(deleted) = customer.clone().filter(|customer| self.is_deleted(customer)) {
             // Told as it is, but it must not outlive her.
             self.outcome.deleted.insert(deleted);
@@ -301,22 +272,11 @@ impl Assembling<'_> {
         }
     }
 
-    /// Asks for what is remembered under a key. Two may have been merged into the same survivor; a key that is read twice at once is refused.
+    /// Asks for what is remembered under a key, once: two may have been merged into one, and a key that is read twice at once is refused.
     fn read(&mut self, key: Key) {
         if !self.unread.contains(&key) {
             self.unread.push(key);
         }
-    }
-
-    /// The customer with whom an entity is forgotten: the one whom its body names; or who was known to have it; or whom the event names.
-    fn customer(&self, entity: &EntityRef, body: &RawValue, known: Option<&Snapshot>) -> Option<Key> {
-        let key = |id: &str| Key::new(self.assembly.org_id, Kind::Customer, id);
-        let told = match &entity.by {
-            By::Code { customer_id, .. } => customer_id.as_deref(),
-            _ => None,
-        };
-        let named = routes::belongs_to(entity.kind, body);
-        named.as_deref().map(key).or_else(|| known.and_then(|known| known.customer.clone())).or_else(|| told.map(key))
     }
 
     fn is_deleted(&self, customer: &Key) -> bool {

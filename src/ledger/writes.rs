@@ -9,8 +9,9 @@
 //! | P2 | the enricher marks what it published | [`MARK_PUBLISHED`], [`MARK_PUBLISHED_UNSTORED`] |
 //! | D2 | it marks what it dead-lettered | [`MARK_FAILED_STORED`], [`MARK_FAILED_UNSTORED`] |
 //!
-//! Where a customer was deleted, X1 comes after all snapshots are deleted that are hers ([`Ledger::forget`](crate::ports::Ledger::forget)): without
-//! a condition, since an event that had read one of them is refused by X2, and begins anew.
+//! Where a customer was deleted, X1 comes after all snapshots that are hers are deleted
+//! ([`Ledger::forget`](crate::ports::Ledger::forget)): without a condition, since an event that had read one of them is refused by X2, and
+//! begins anew.
 
 use super::{Row, Status};
 
