@@ -12,6 +12,7 @@ ARCHITECTURE ?= x86_64
 SAM := .tools/sam/bin/sam
 LOCAL_PYTHON := .tools/aws/bin/python3
 STEP := $(PYTHON) local/steps.py
+INSTALL := cargo install --quiet --locked --root .tools/cargo
 # cargo-lambda finds zig through the first python3 in PATH, so SAM's own comes first.
 WITH_SAM_TOOLS := PATH="$(CURDIR)/.tools/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0
 
@@ -93,9 +94,17 @@ check: tools ## Format, lints, unit tests, template: what needs no local AWS
 	@$(STEP) --show '^test result' test-template 'the template against the design' -- cargo test --features sandbox --test all template::
 
 .PHONY: deny
-deny: ## Licences, sources and bans of all dependencies (installs cargo-deny into .tools, some minutes)
-	@$(STEP) cargo-deny 'cargo-deny' -- cargo install --quiet --locked --version 0.20.2 --root .tools/cargo cargo-deny
+deny: ## Licences, sources and bans of all dependencies, and that each is used (installs two tools into .tools, some minutes)
+	@$(STEP) cargo-deny 'cargo-deny' -- $(INSTALL) cargo-deny@0.20.2
+	@$(STEP) cargo-machete 'cargo-machete' -- $(INSTALL) cargo-machete@0.9.1
 	@$(STEP) deny 'licences, sources, bans' -- .tools/cargo/bin/cargo-deny check licenses bans sources
+	@$(STEP) machete 'unused dependencies' -- .tools/cargo/bin/cargo-machete --with-metadata .
+
+# Not in CI: the database is on GitHub, and what it finds is not the last change's fault.
+.PHONY: advisories
+advisories: ## Known holes in dependencies, from RustSec's database
+	@$(STEP) cargo-deny 'cargo-deny' -- $(INSTALL) cargo-deny@0.20.2
+	@$(STEP) advisories 'advisories' -- .tools/cargo/bin/cargo-deny check advisories
 
 .PHONY: clean
 clean: down ## Remove everything that was built or installed here

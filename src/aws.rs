@@ -3,6 +3,7 @@
 
 pub mod bus;
 mod condition;
+mod forget;
 pub mod ledger;
 pub mod queue;
 pub mod secrets;

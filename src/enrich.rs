@@ -12,7 +12,7 @@
 //!  ├ groups     which events share entities
 //!  ├ work       a group: fetch, judge, commit
 //!  ├ calls      the way to Capillary, each entity once; turnstile: how many at once
-//!  ├ assemble   answers beside what is remembered: what to publish and remember
+//!  ├ assemble   answers beside what is remembered: what to publish and remember; whose: and what to forget
 //!  ├ publish    to the bus, and the mark
 //!  └ settle     how the work on a message ended, and what follows
 //! ```
@@ -25,6 +25,7 @@ mod incoming;
 mod publish;
 mod settle;
 mod turnstile;
+mod whose;
 mod work;
 
 use std::{

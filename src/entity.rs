@@ -97,8 +97,13 @@ pub enum By {
     Number(String),
     /// Of a card that nobody has asked for yet: the same, but it also stands for the id.
     NumberOnly(String),
-    /// Of a coupon: its code, since answers need not bear the id.
-    Code(Option<String>),
+    /// Of a coupon: its code, since answers need not bear the id, and the customer whose it is, since they need not say so.
+    Code {
+        /// The code.
+        code: Option<String>,
+        /// The customer's id.
+        customer_id: Option<String>,
+    },
     /// Of an entry in the points ledger: the customer or group whose points they are.
     Owner(Kind, String),
 }
@@ -110,7 +115,7 @@ impl fmt::Debug for By {
             Self::Id => formatter.write_str("Id"),
             Self::Types(types) => write!(formatter, "Types({types:?})"),
             Self::Number(_) | Self::NumberOnly(_) => formatter.write_str("Number"),
-            Self::Code(_) => formatter.write_str("Code"),
+            Self::Code { .. } => formatter.write_str("Code"),
             Self::Owner(kind, id) => write!(formatter, "Owner({}/{id})", kind.as_str()),
         }
     }

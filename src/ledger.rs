@@ -16,6 +16,9 @@ use crate::event::{Event, Fingerprint};
 pub const LEASE_MS: i64 = 15_000;
 /// A row that ends sooner does not count as a claim for the enricher, in seconds (1 h): it may end while somebody is at work.
 const OUTLIVES_S: i64 = 60 * 60;
+/// How long the row of a failed event keeps what is still to be published, in seconds (35 days): as long as its message can exist, which is
+/// 14 days in the dead-letter queue, 14 more in the events queue after a redrive, and a week.
+pub const FAILED_STORED_TTL_S: i64 = 35 * 24 * 60 * 60;
 /// Text that only helps people find a row is left out where it is longer, so that a row stays under 1 KB: one write unit.
 const MAX_TEXT_BYTES: usize = 128;
 
@@ -255,7 +258,10 @@ mod tests {
         assert_eq!(step(Some(row(Status::Published))), Step::Done);
         assert_eq!(step(Some(stored(Status::Enriched))), Step::Publish("{}".into()));
         assert_eq!(step(Some(stored(Status::Failed))), Step::Publish("{}".into()));
-        assert_eq!(step(Some(Row { expires_at_s: Some(50), ..row(Status::Published) })), Step::WorkOut { is_claimed: false });
+        for forgotten in [row(Status::Published), stored(Status::Failed)] {
+            assert_eq!(step(Some(Row { expires_at_s: Some(50), ..forgotten })), Step::WorkOut { is_claimed: false });
+        }
+        assert_eq!(step(Some(Row { expires_at_s: Some(51), ..stored(Status::Failed) })), Step::Publish("{}".into()));
         assert_eq!(step(Some(Row { fingerprint: Some("other".into()), ..row(Status::Published) })), Step::AnotherEvent);
     }
 

@@ -102,6 +102,24 @@ pub struct Move {
     pub expires_at_s: i64,
 }
 
+/// Until when the row of an event that failed is kept, in seconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FailedKept {
+    /// Where it stores what is still to be published: personal data, but needed as long as the dead letter can come back.
+    pub stored_until_s: i64,
+    /// Where it stores nothing.
+    pub unstored_until_s: i64,
+}
+
+/// How far a customer is forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forgotten {
+    /// All that was found.
+    All,
+    /// There is more.
+    InPart,
+}
+
 /// What the enricher writes before it publishes.
 #[derive(Debug)]
 pub struct Commit<'a> {
@@ -148,8 +166,11 @@ pub trait Ledger: Send + Sync {
         &self,
         identity: &Identity,
         reason: Reason,
-        expires_at_s: i64,
+        kept: &FailedKept,
     ) -> impl Future<Output = Result<Written, PortError>> + Send;
+
+    /// Forgets what is remembered of all that is a customer's, but not the customer: at most so much that a batch has time for it.
+    fn forget(&self, customer: &Key) -> impl Future<Output = Result<Forgotten, PortError>> + Send;
 
     /// Counts a failure of the event's own; the count so far, or none where there is no row to count on.
     fn count_attempt(&self, key: &str) -> impl Future<Output = Result<Option<u32>, PortError>> + Send;

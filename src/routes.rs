@@ -81,6 +81,25 @@ pub fn leads_to(kind: Kind, body: &RawValue) -> Option<EntityRef> {
     }
 }
 
+/// The id of the customer whose an entity is, as its body says: what is remembered of it is forgotten with her. A group is its first
+/// member's, whose name and addresses it bears.
+pub fn belongs_to(kind: Kind, body: &RawValue) -> Option<String> {
+    let id_of = |object: &RawValue, names: &[&str]| {
+        names.iter().filter_map(|name| event::member(object, name)).filter_map(event::id).next()
+    };
+    match kind {
+        Kind::Customer | Kind::PointsLedger => None,
+        Kind::Card | Kind::Transaction => id_of(body, &["customerId"]),
+        Kind::Coupon => id_of(body, &["issuedTo", "customerId"])
+            .or_else(|| event::member(body, "customer").and_then(|customer| id_of(customer, &["id"]))),
+        Kind::Group => id_of(body, &["primaryMemberId"]).or_else(|| {
+            let members = event::member(body, "fleetGroupUsers").map(event::elements).unwrap_or_default();
+            let is_first = |member: &&&RawValue| event::member(member, "primaryMember").is_some_and(|flag| flag.get() == "true");
+            members.iter().find(is_first).and_then(|first| id_of(first, &["userId"]))
+        }),
+    }
+}
+
 fn customer(id: String) -> EntityRef {
     EntityRef { kind: Kind::Customer, id, by: By::Id }
 }
@@ -122,9 +141,12 @@ impl Lookup {
                 numbers.map(|number| EntityRef { kind: Kind::Card, id: number.clone(), by: By::NumberOnly(number) }).collect()
             }
             Self::Coupon(path) => {
+                let redeemer = ids("data/customerIdentifiers/customerId").next();
                 let coupon = |object| {
-                    let by = By::Code(event::member(object, "code").and_then(event::word));
-                    Some(EntityRef { kind: Kind::Coupon, id: id_in(object, "id")?, by })
+                    let code = event::member(object, "code").and_then(event::word);
+                    let customer = event::member(object, "customerIdentifiers");
+                    let customer_id = customer.and_then(|customer| id_in(customer, "customerId")).or_else(|| redeemer.clone());
+                    Some(EntityRef { kind: Kind::Coupon, id: id_in(object, "id")?, by: By::Code { code, customer_id } })
                 };
                 event.values_at(path).into_iter().filter_map(coupon).collect()
             }

@@ -109,6 +109,8 @@ pub struct Snapshot {
     pub stamp: Option<Stamp>,
     /// When the answer came, in milliseconds since 1970.
     pub observed_at_ms: i64,
+    /// The customer with whom it is forgotten, where it is somebody's and not a customer itself.
+    pub customer: Option<Key>,
     /// What it is.
     pub state: State,
 }
@@ -187,7 +189,8 @@ pub fn judge_seen(kind: Kind, known: Option<&Snapshot>, seen: &Seen, rules: &Rul
     let stamp = after.as_ref().and_then(|after| Stamp::of(kind, after));
     let moved = |known: Option<&Snapshot>, body: Arc<RawValue>, changes, baseline| {
         let version = known.map_or(now_ms, |known| known.version.saturating_add(1));
-        let next = Snapshot { version, stamp, observed_at_ms: seen.answered_at_ms, state: State::Body(body) };
+        let customer = known.and_then(|known| known.customer.clone());
+        let next = Snapshot { version, stamp, observed_at_ms: seen.answered_at_ms, customer, state: State::Body(body) };
         Judgement::Moves(Moved { next, changes, baseline })
     };
     let Some(known) = known else {
@@ -263,7 +266,7 @@ pub fn judge_gone(known: Option<&Snapshot>, gone: Gone, answered_at_ms: i64, now
         return Judgement::Stays { body: None };
     }
     let version = known.map_or(now_ms, |known| known.version.saturating_add(1));
-    let next = Snapshot { version, stamp: None, observed_at_ms: answered_at_ms, state: State::Gone(gone) };
+    let next = Snapshot { version, stamp: None, observed_at_ms: answered_at_ms, customer: None, state: State::Gone(gone) };
     Judgement::Moves(Moved { next, changes: Vec::new(), baseline: false })
 }
 

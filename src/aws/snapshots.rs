@@ -15,7 +15,7 @@ use super::{
 use crate::{
     message::{gunzip, gzip},
     ports::{Move, PortError},
-    snapshot::{Gone, Snapshot, State},
+    snapshot::{Gone, Key, Snapshot, State},
     stamp::Stamp,
 };
 
@@ -24,6 +24,8 @@ const FORMAT_VERSION: i64 = 1;
 const MAX_BODY_BYTES: usize = 350_000;
 /// What all items of a transaction hold at most is 4 MB, with the event's.
 const MAX_BODIES_BYTES: usize = 3_500_000;
+/// The attribute with the key of the customer whose it is.
+pub(super) const CUSTOMER_KEY: &str = "customerKey";
 /// The word for somebody merged away, beside `deleted`.
 const MERGED: &str = "merged";
 
@@ -56,6 +58,9 @@ fn item(step: &Move, max_body_bytes: usize) -> Item {
     if let Some(stamp) = &step.next.stamp {
         item.insert("stamp".to_owned(), text(&stamp.to_string()));
     }
+    if let Some(customer) = &step.next.customer {
+        item.insert(CUSTOMER_KEY.to_owned(), text(customer.as_str()));
+    }
     match &step.next.state {
         State::Body(body) => {
             let body = gzip(body.get().as_bytes());
@@ -85,6 +90,7 @@ pub(super) fn snapshot(item: &Item) -> Snapshot {
         version: integer(item, "version").unwrap_or_default(),
         stamp: item.get("stamp").and_then(|stamp| Stamp::parse(stamp.as_s().ok()?)),
         observed_at_ms: integer(item, "observedAt").unwrap_or_default(),
+        customer: item.get(CUSTOMER_KEY).and_then(|key| key.as_s().ok()).map(|key| Key::from(key.clone())),
         state: match body {
             _ if is_gone => State::Gone(if is_merged { Gone::Merged } else { Gone::Deleted }),
             Some(body) => State::Body(Arc::from(body)),
@@ -96,11 +102,12 @@ pub(super) fn snapshot(item: &Item) -> Snapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{entity::Kind, snapshot::Key};
+    use crate::entity::Kind;
 
     fn step(state: State) -> Move {
         let stamp = Stamp::parse("2025-02-06T11:59:27Z");
-        let next = Snapshot { version: 8, stamp, observed_at_ms: 5, state };
+        let customer = Some(Key::new(Some(9240), Kind::Customer, "8"));
+        let next = Snapshot { version: 8, stamp, observed_at_ms: 5, customer, state };
         Move { key: Key::new(Some(9240), Kind::Customer, "7"), read_version: Some(7), next, expires_at_s: 9 }
     }
 
@@ -115,6 +122,7 @@ mod tests {
             assert_eq!(item["entityKey"], text("9240#customer#7"));
             assert_eq!(item.contains_key("deleted"), matches!(state, State::Gone(_)));
             let read = snapshot(&item);
+            assert_eq!((&item["customerKey"], read.customer), (&text("9240#customer#8"), step(state.clone()).next.customer));
             assert_eq!((read.version, read.observed_at_ms, read.stamp), (8, 5, Stamp::parse("2025-02-06T11:59:27Z")));
             match (&read.state, &state) {
                 (State::Body(read), State::Body(written)) => assert_eq!(read.get(), written.get()),

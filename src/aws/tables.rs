@@ -17,6 +17,7 @@ use aws_sdk_dynamodb::{
 
 use super::{
     condition::Rendered,
+    forget::forget,
     ledger::{Item, identity_item, integer, number, row, text},
     port_error, port_error_invalid,
     snapshots::{puts, snapshot},
@@ -27,7 +28,7 @@ use crate::{
         writes::{Attempt, Condition, MARK_FAILED_STORED, MARK_FAILED_UNSTORED, MARK_PUBLISHED, MARK_PUBLISHED_UNSTORED, STORE},
     },
     message::{Reason, gzip},
-    ports::{Commit, Known, Ledger, PortError, Written},
+    ports::{Commit, FailedKept, Forgotten, Known, Ledger, PortError, Written},
     snapshot::Key,
 };
 
@@ -215,16 +216,14 @@ impl Ledger for Tables {
         self.mark_unstored(identity, now_s, expires_at_s, Some(IGNORED)).await
     }
 
-    async fn failed(&self, identity: &Identity, reason: Reason, expires_at_s: i64) -> Result<Written, PortError> {
-        // A redrive begins with no attempts counted. A row that stores what is still to be published must not expire; an update
-        // can't say «only where no detail is», so there are two, of which one is refused.
-        for (condition, expires) in [(MARK_FAILED_STORED, false), (MARK_FAILED_UNSTORED, true)] {
+    async fn failed(&self, identity: &Identity, reason: Reason, kept: &FailedKept) -> Result<Written, PortError> {
+        // A redrive begins with no attempts counted. An update can't say «so long where a detail is», so there are two, of which one is
+        // refused.
+        for (condition, until_s) in [(MARK_FAILED_STORED, kept.stored_until_s), (MARK_FAILED_UNSTORED, kept.unstored_until_s)] {
             let mut update = Update::of(identity);
             update.set("status", text(Status::Failed.as_str()));
             update.set("reason", text(reason.as_str()));
-            if expires {
-                update.set("expiresAt", number(expires_at_s));
-            }
+            update.set("expiresAt", number(until_s));
             let attempt = Attempt { now_ms: 0, fingerprint: identity.fingerprint.as_str() };
             let request = self.update(&identity.key, update, "claimId, leaseUntil, attempts", (condition, attempt));
             if written(request.send().await)? == Written::Yes {
@@ -232,6 +231,10 @@ impl Ledger for Tables {
             }
         }
         Ok(Written::Refused)
+    }
+
+    async fn forget(&self, customer: &Key) -> Result<Forgotten, PortError> {
+        forget(&self.client, &self.snapshots, customer).await
     }
 
     async fn count_attempt(&self, key: &str) -> Result<Option<u32>, PortError> {

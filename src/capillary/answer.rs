@@ -405,7 +405,10 @@ mod tests {
 
     #[test]
     fn coupons_without_ids_are_known_by_their_codes() {
-        let coupon = |id: &str, code: &str| EntityRef { by: By::Code(Some(code.to_owned())), ..asked(Kind::Coupon, id) };
+        let coupon = |id: &str, code: &str| EntityRef {
+            by: By::Code { code: Some(code.to_owned()), customer_id: None },
+            ..asked(Kind::Coupon, id)
+        };
         let body = r#"{"data":[{"code":"B"},{"code":"A"}],"errors":[{"code":777}]}"#;
         let answers = all(&[coupon("1", "a"), coupon("2", "B"), coupon("3", "C")], 200, body);
         assert_eq!(answers.iter().map(body_of).collect::<Vec<_>>(), [Some(r#"{"code":"A"}"#), Some(r#"{"code":"B"}"#), None]);

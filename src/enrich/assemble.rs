@@ -1,7 +1,7 @@
 //! What was fetched for an event, judged by what is remembered: what is published, and which snapshots move with it. No calls.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -39,6 +39,8 @@ pub(super) struct Outcome {
     pub(super) enriched: Enriched,
     pub(super) moves: Vec<Move>,
     pub(super) differences: Vec<Difference>,
+    /// Customers who were deleted: nothing of theirs is to be remembered.
+    pub(super) deleted: BTreeSet<Key>,
 }
 
 /// A state beside the one before.
@@ -69,6 +71,7 @@ impl Assembly<'_> {
         let asked: HashSet<Key> = sightings.iter().map(|(entity, _)| Key::of(self.org_id, entity)).collect();
         let mut assembling = Assembling {
             assembly: self,
+            deleted: self.deleted(sightings),
             done: HashSet::new(),
             unread: Vec::new(),
             stale: Vec::new(),
@@ -80,12 +83,7 @@ impl Assembly<'_> {
             let is_customer = entity.kind == Kind::Customer;
             let survivor_id = sighting.fetched.answered_id.as_ref().filter(|_| is_customer);
             let stale = assembling.stale.len();
-            let gone = match (sighting.fetched.status, survivor_id) {
-                (Status::Found, Some(_)) | (Status::Merged, _) => Some(Gone::Merged),
-                (Status::Deleted, _) => Some(Gone::Deleted),
-                (_, None) if self.says_deleted && is_customer => Some(Gone::Deleted),
-                _ => None,
-            };
+            let gone = self.gone(entity, sighting);
             match (gone, &sighting.fetched.body) {
                 _ if !Key::is_kept(self.org_id, entity) => assembling.unkept(entity, gone, sighting),
                 (Some(gone), _) => assembling.gone(entity, gone, sighting),
@@ -111,7 +109,8 @@ impl Assembly<'_> {
             Assembling { unread, .. } if !unread.is_empty() => Assembled::Unread(unread),
             Assembling { stale: read, stale_asked: asked, .. } if !read.is_empty() => Assembled::Stale { asked, read },
             Assembling { wait: Some(ms), .. } => Assembled::Wait { ms },
-            Assembling { mut outcome, .. } => {
+            Assembling { mut outcome, deleted, .. } => {
+                outcome.deleted.extend(deleted);
                 // In one order everywhere, so that transactions get less into each other's way.
                 outcome.moves.sort_by(|one, other| one.key.cmp(&other.key));
                 Assembled::Complete(Box::new(outcome))
@@ -122,6 +121,7 @@ impl Assembly<'_> {
 
 struct Assembling<'a> {
     assembly: &'a Assembly<'a>,
+    deleted: HashSet<Key>,
     done: HashSet<Key>,
     unread: Vec<Key>,
     stale: Vec<Key>,
@@ -133,6 +133,12 @@ struct Assembling<'a> {
 impl Assembling<'_> {
     fn found(&mut self, entity: &EntityRef, body: &Arc<RawValue>, sighting: &Sighting) {
         let Some((key, known)) = self.begin(entity) else { return };
+        let customer = self.assembly.customer(entity, body, known.as_ref());
+        if let Some(deleted) = customer.clone().filter(|customer| self.is_deleted(customer)) {
+            // Told as it is, but it must not outlive her.
+            self.outcome.deleted.insert(deleted);
+            return self.unkept(entity, None, sighting);
+        }
         let began_at_ms = sighting.began_at_ms;
         let seen = Seen { body: Arc::clone(body), began_at_ms, answered_at_ms: sighting.fetched.fetched_at_ms };
         let view = View {
@@ -153,6 +159,12 @@ impl Assembling<'_> {
             self.stale.push(key);
             return;
         }
+        if let (Judgement::Moves(_), Some(customer)) = (&judgement, &customer)
+            && !self.assembly.snapshots.contains_key(customer)
+        {
+            // The event does not name her, so nobody has looked yet whether she is still there.
+            return self.read(customer.clone());
+        }
         match (judgement, known) {
             (Judgement::Stays { body }, _) => self.tell(View { body, ..view }),
             (Judgement::Wait { until_ms }, _) => {
@@ -166,7 +178,7 @@ impl Assembling<'_> {
                     let before = known.as_ref().and_then(|known| known.state.body().cloned());
                     self.outcome.differences.push(Difference { entity: entity.clone(), changes, before, after, baseline });
                 }
-                self.remember(key, known.as_ref(), next, self.assembly.snapshot_ttl_s);
+                self.remember(key, known.as_ref(), Snapshot { customer, ..next }, self.assembly.snapshot_ttl_s);
             }
             (Judgement::Late, Some(known)) => {
                 self.outcome.enriched.late = true;
@@ -177,7 +189,12 @@ impl Assembling<'_> {
                         self.outcome.enriched.truncated = true;
                         self.tell(View { fetched_at_ms, ..view });
                     }
-                    State::Gone(gone) => self.tell(View { status: status_of(gone), baseline: None, fetched_at_ms, ..view }),
+                    State::Gone(gone) => {
+                        if gone == Gone::Deleted && entity.kind == Kind::Customer {
+                            self.outcome.deleted.insert(key);
+                        }
+                        self.tell(View { status: status_of(gone), baseline: None, fetched_at_ms, ..view });
+                    }
                 }
             }
             (Judgement::Late, None) => {}
@@ -250,14 +267,22 @@ impl Assembling<'_> {
         let key = Key::of(self.assembly.org_id, entity);
         match self.assembly.snapshots.get(&key) {
             None => {
-                // Two may have been merged into the same survivor; a key that is read twice at once is refused.
-                if !self.unread.contains(&key) {
-                    self.unread.push(key);
-                }
+                self.read(key);
                 None
             }
             Some(known) => self.done.insert(key.clone()).then(|| (key, known.clone())),
         }
+    }
+
+    /// Asks for what is remembered under a key, once: two may have been merged into one, and a key that is read twice at once is refused.
+    fn read(&mut self, key: Key) {
+        if !self.unread.contains(&key) {
+            self.unread.push(key);
+        }
+    }
+
+    fn is_deleted(&self, customer: &Key) -> bool {
+        self.deleted.contains(customer) || self.assembly.knows_deleted(customer)
     }
 
     fn tell(&mut self, view: View) {

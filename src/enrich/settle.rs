@@ -4,10 +4,11 @@ use super::{Enricher, incoming::Opened};
 use crate::{
     backoff,
     entity::FetchFailure,
+    ledger::FAILED_STORED_TTL_S,
     logging::milliseconds,
     message::{DeadLetter, Encoded, Reason},
     metrics::Metric,
-    ports::{Clock, DeadLetterQueue, Ledger, Parts, PortError},
+    ports::{Clock, DeadLetterQueue, FailedKept, Ledger, Parts, PortError},
 };
 
 /// A message that waited longer is dead-lettered instead of put back: the queue would drop it after 14 days without a word.
@@ -74,6 +75,11 @@ impl Ending {
     /// Back, with the usual wait.
     pub(super) fn back(cause: &str) -> Self {
         Self::Back { cause: cause.to_owned(), wait: Wait::Backoff { at_least_s: None } }
+    }
+
+    /// Back in a moment, to go on with what took too long for one invocation.
+    pub(super) fn go_on(cause: &str) -> Self {
+        Self::Back { cause: cause.to_owned(), wait: Wait::Exactly(1) }
     }
 
     /// A panic, whose message could hold anything.
@@ -176,7 +182,9 @@ impl<P: Parts> Enricher<P> {
         };
         self.dead_letters.send(&letter).await?;
         let now_s = self.clock.now_ms() / 1000;
-        if let Err(error) = self.ledger.failed(&identity, reason, self.expires_at_s(now_s)).await {
+        let kept =
+            FailedKept { stored_until_s: now_s.saturating_add(FAILED_STORED_TTL_S), unstored_until_s: self.expires_at_s(now_s) };
+        if let Err(error) = self.ledger.failed(&identity, reason, &kept).await {
             tracing::warn!(%error, event_id = identity.key, "dead-lettered, but not marked");
         }
         Ok(())

@@ -26,7 +26,7 @@ use crate::{
     ledger::{Row, Step, next_step},
     message::Reason,
     metrics::Metric,
-    ports::{Clock, Commit, Ledger, Parts, Written},
+    ports::{Clock, Commit, Forgotten, Ledger, Parts, Written},
     redact::{HashKey, Redactor},
     snapshot::{Key, Snapshot},
     told::{self, Told},
@@ -303,6 +303,12 @@ impl<P: Parts> Enricher<P> {
             let follows_from_the_message = message.names_nothing && redactor.is_idle() && event.is_the_same_in_every_delivery();
             if follows_from_the_message && job.is_claimed {
                 return Ok(Ready { position: job.position, detail, stored: false });
+            }
+            // First they are forgotten, then it is written down that they are: who dies in between does it again.
+            for customer in &outcome.deleted {
+                if self.ledger.forget(customer).await? == Forgotten::InPart {
+                    return Err(Ending::go_on("there is more to forget of a customer who was deleted"));
+                }
             }
             let commit = Commit { identity: &identity, detail: &detail, moves: &outcome.moves, now_ms };
             if self.ledger.commit(&commit).await.map_err(Ending::unstorable)? == Written::Yes {

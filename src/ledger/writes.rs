@@ -8,6 +8,10 @@
 //! | X2 | in the same transaction, each snapshot that moves | [`may_move`](crate::snapshot::may_move) |
 //! | P2 | the enricher marks what it published | [`MARK_PUBLISHED`], [`MARK_PUBLISHED_UNSTORED`] |
 //! | D2 | it marks what it dead-lettered | [`MARK_FAILED_STORED`], [`MARK_FAILED_UNSTORED`] |
+//!
+//! Where a customer was deleted, X1 comes after all snapshots that are hers are deleted
+//! ([`Ledger::forget`](crate::ports::Ledger::forget)): without a condition, since an event that had read one of them is refused by X2, and
+//! begins anew.
 
 use super::{Row, Status};
 
@@ -53,7 +57,7 @@ pub const MARK_PUBLISHED: Condition<'_> = Condition(&[&[Clause::Stored]]);
 /// P2, where what was published follows from the message alone and nothing is stored.
 pub const MARK_PUBLISHED_UNSTORED: Condition<'_> =
     Condition(&[&[Clause::NoRow], &[Clause::StatusIn(&[Status::Received, Status::Failed])]]);
-/// D2, where something is stored: it stays, and the row must not expire before it is published.
+/// D2, where something is stored: it stays as long as its message can come back ([`FAILED_STORED_TTL_S`](super::FAILED_STORED_TTL_S)).
 pub const MARK_FAILED_STORED: Condition<'_> = Condition(&[&[Clause::Stored]]);
 /// D2, where nothing is.
 pub const MARK_FAILED_UNSTORED: Condition<'_> = Condition(&[

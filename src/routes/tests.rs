@@ -1,5 +1,7 @@
 use std::collections::HashSet;
 
+use serde_json::json;
+
 use super::*;
 
 fn behind_body(body: &str) -> Behind {
@@ -53,7 +55,8 @@ fn names_are_compared_without_case_and_ids_come_in_any_form() {
         );
         assert_eq!(subjects(&body), ["customer/9", "coupon/1", "coupon/2"]);
         let codes: Vec<By> = behind_body(&body).entities.into_iter().skip(1).map(|coupon| coupon.by).collect();
-        assert!(codes == [By::Code(Some("A".to_owned())), By::Code(None)]);
+        let coupon = |code: Option<&str>| By::Code { code: code.map(str::to_owned), customer_id: Some("9".to_owned()) };
+        assert!(codes == [coupon(Some("A")), coupon(None)]);
     }
     assert_eq!(
         subjects(r#"{"eventName":"issuedalternateCurrenciesReversed","customerIdentifiers":{"customerId":9}}"#),
@@ -154,4 +157,44 @@ fn the_bill_type_tells_where_to_look() {
     assert_eq!(types("notInterestedBillAdded", "RETURN"), [NotInterestedReturn]);
     assert_eq!(types("retroBillAdded", "REGULAR"), [Regular, NotInterested]);
     assert_eq!(types("rewardIssued", "whatever"), [Regular, Return]);
+}
+
+#[test]
+fn whose_it_is_stands_in_its_body() {
+    let whose = |kind, body: serde_json::Value| belongs_to(kind, &serde_json::value::to_raw_value(&body).unwrap());
+    for (kind, body) in [
+        (Kind::Card, json!({"id": 1, "customerId": 9})),
+        (Kind::Transaction, json!({"id": 1, "customerId": "9", "lineItems": [{"customerId": 0}]})),
+        (Kind::Group, json!({"groupId": 1, "primaryMemberId": 9.0})),
+        (
+            Kind::Group,
+            json!({"id": 1, "fleetGroupUsers": [{"userId": 8, "primaryMember": false}, {"userId": 9, "primaryMember": true}]}),
+        ),
+        (Kind::Coupon, json!({"id": 1, "issuedTo": 9})),
+        (Kind::Coupon, json!({"id": "1", "customer": {"id": "9", "name": "Ana"}})),
+    ] {
+        assert_eq!(whose(kind, body), Some("9".to_owned()), "{kind:?}");
+    }
+    for (kind, body) in [
+        (Kind::Customer, json!({"id": 9, "customerId": 9})),
+        (Kind::PointsLedger, json!({"eventLogId": 1, "customerId": 9})),
+        (Kind::Transaction, json!({"id": 1, "customerId": 0})),
+        (Kind::Group, json!({"id": 1, "fleetGroupUsers": [{"userId": 8, "primaryMember": false}]})),
+        (Kind::Coupon, json!({"id": 1, "code": "SPRING"})),
+    ] {
+        assert_eq!(whose(kind, body), None, "{kind:?}");
+    }
+}
+
+#[test]
+fn a_coupon_is_whose_the_event_says() {
+    let whose = |body: &str| match behind_body(body).entities.pop().unwrap().by {
+        By::Code { customer_id, .. } => customer_id,
+        _ => None,
+    };
+    assert_eq!(whose(r#"{"eventName":"CouponIssue","data":{"coupons":[{"id":1}]}}"#), None);
+    assert_eq!(
+        whose(r#"{"eventName":"CouponRedeem","data":{"coupon":{"id":1},"customerIdentifiers":{"customerId":9}}}"#),
+        Some("9".to_owned())
+    );
 }

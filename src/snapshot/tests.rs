@@ -19,7 +19,7 @@ fn customer(name: &str, second: Option<u32>) -> String {
 
 fn known(text: &str) -> Snapshot {
     let stamp = Stamp::of(Kind::Customer, &serde_json::from_str(text).unwrap_or_default());
-    Snapshot { version: 7, stamp, observed_at_ms: OBSERVED, state: State::Body(body(text)) }
+    Snapshot { version: 7, stamp, observed_at_ms: OBSERVED, customer: None, state: State::Body(body(text)) }
 }
 
 fn judge(known: Option<&Snapshot>, text: &str, began_at_ms: i64) -> Judgement {

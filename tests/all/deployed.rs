@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::events::{of_customer, of_nobody};
+use crate::support::events::{of_customer, of_nobody, of_transaction};
 use crate::support::rules::Rule;
 use crate::support::stack::{Aws, Stack};
+use crate::support::stage::{customer_key, transaction_key};
 use crate::support::{detail_schema, http, wait};
 
 /// The deployed stack, listened to by a rule and a queue of this test alone.
@@ -60,6 +61,21 @@ impl Deployed {
         events
     }
 
+    /// Tells the stand-in for Capillary how something is, without an event.
+    async fn at_capillary(&self, path: &str, body: Value) {
+        let url = format!("{}/sandbox/{path}", self.stack.text("/sandboxUrl"));
+        let answer = self.client.put(url).json(&body).send().await.expect("the sandbox answers");
+        assert!(answer.status().is_success(), "the sandbox refuses: {}", answer.status());
+    }
+
+    /// The names of the attributes of a snapshot, sorted.
+    async fn snapshot(&self, key: &str) -> Option<Vec<String>> {
+        let get = self.aws.dynamodb.get_item().table_name(self.stack.text("/outputs/SnapshotsTableName")).consistent_read(true);
+        let get = get.key("entityKey", aws_sdk_dynamodb::types::AttributeValue::S(key.to_owned()));
+        let item = get.send().await.expect("the snapshot is read").item?;
+        Some(item.into_keys().collect::<std::collections::BTreeSet<_>>().into_iter().collect())
+    }
+
     async fn stop(self) {
         self.rule.delete(&self.aws).await;
     }
@@ -88,6 +104,25 @@ async fn a_post_becomes_an_enriched_event_on_the_bus_and_again_is_a_duplicate() 
     })
     .await;
     assert_eq!(again, Some(json!({"status": "duplicate", "eventId": id})));
+    deployed.stop().await;
+}
+
+#[tokio::test]
+async fn with_a_deleted_customer_her_bill_goes_from_the_table_that_the_template_makes() {
+    let deployed = Deployed::listen().await;
+    let (she, bill) = (fastrand::u64(1_000_000_000..2_000_000_000), fastrand::u64(1_000_000_000..2_000_000_000));
+    deployed.at_capillary(&format!("transactions/{bill}?event=none"), json!({"customerId": she})).await;
+    let (bought, deleted) = (unique("bought"), unique("deleted"));
+    assert_eq!(deployed.post(of_transaction("transactionAdded", &bought, bill, she, "REGULAR").to_string()).await.0, 200);
+    deployed.published(&[&bought]).await;
+    assert!(deployed.snapshot(&transaction_key(bill)).await.expect("her bill").contains(&"customerKey".to_owned()));
+    deployed.at_capillary(&format!("customers/{she}/state"), json!({"state": "deleted"})).await;
+    assert_eq!(deployed.post(of_customer("customerUpdated", &deleted, she).to_string()).await.0, 200);
+    let events = deployed.published(&[&deleted]).await;
+    assert_eq!(events[&deleted][0]["detail"]["data"]["entities"][0]["status"], "deleted");
+    assert_eq!(deployed.snapshot(&transaction_key(bill)).await, None);
+    let tombstone = ["deleted", "entityKey", "expiresAt", "observedAt", "v", "version"].map(str::to_owned);
+    assert_eq!(deployed.snapshot(&customer_key(she)).await, Some(tombstone.to_vec()));
     deployed.stop().await;
 }
 

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use capillary_events::{
     ledger::{LEASE_MS, Row, Status},
     message::Reason,
-    ports::{Claimed, Claims, Commit, Ledger, Move, Written},
+    ports::{Claimed, Claims, Commit, FailedKept, Forgotten, Ledger, Move, Written},
     snapshot::{Gone, Key, Snapshot, State},
     stamp::Stamp,
 };
 use serde_json::value::RawValue;
 
 use super::{DAY_S, NOW_MS, Services, claim, identity};
+
+/// Some times until which failed rows are kept.
+const KEPT: FailedKept = FailedKept { stored_until_s: NOW_MS / 1000 + 35 * DAY_S, unstored_until_s: NOW_MS / 1000 + 21 * DAY_S };
 
 async fn row(services: &impl Services, key: &str) -> Option<Row> {
     let known = services.ledger().look(&[key.to_owned()], &[]).await.expect("the ledger is read");
@@ -30,7 +33,7 @@ fn key(id: &str) -> Key {
 fn state(version: i64, body: &str) -> Snapshot {
     let body = Arc::from(RawValue::from_string(body.to_owned()).expect("JSON"));
     let stamp = Stamp::parse("2025-02-06T11:59:09Z");
-    Snapshot { version, stamp, observed_at_ms: NOW_MS + version, state: State::Body(body) }
+    Snapshot { version, stamp, observed_at_ms: NOW_MS + version, state: State::Body(body), customer: None }
 }
 
 fn step(id: &str, read_version: Option<i64>, next: Snapshot) -> Move {
@@ -97,7 +100,7 @@ pub(crate) async fn an_event_and_its_states_are_stored_together_or_not_at_all(se
 /// Rows and snapshots, absent ones and tombstones among them.
 pub(crate) async fn what_is_stored_comes_back_as_it_was(services: &impl Services) {
     let body = r#"{"id":1,"name":"Zoë \u0001 愛子","amount":1.10,"big":123456789012345678901234567890}"#;
-    let gone = Snapshot { version: 7, stamp: None, observed_at_ms: NOW_MS, state: State::Gone(Gone::Merged) };
+    let gone = Snapshot { version: 7, stamp: None, observed_at_ms: NOW_MS, state: State::Gone(Gone::Merged), customer: None };
     let moves = [step("1", None, state(10, body)), step("2", None, gone)];
     assert_eq!(commit(services, "a", "one", body, &moves).await, Written::Yes);
     let keys = [key("1"), key("2"), key("3")];
@@ -125,18 +128,15 @@ pub(crate) async fn each_mark_is_taken_where_the_table_of_writes_allows_it(servi
     assert_eq!(ledger.published("none", later_s).await, Ok(Written::Refused), "no row");
     assert_eq!(commit(services, "stored", "one", "{}", &[]).await, Written::Yes);
     assert_eq!(ledger.published_unstored(&identity("stored", "one"), now_s, later_s).await, Ok(Written::Refused));
-    assert_eq!(ledger.failed(&identity("stored", "one"), Reason::InvalidEntry, later_s).await, Ok(Written::Yes));
+    assert_eq!(ledger.failed(&identity("stored", "one"), Reason::InvalidEntry, &KEPT).await, Ok(Written::Yes));
     let failed = row(services, "stored").await.expect("a row");
     assert_eq!((failed.status, failed.detail.as_deref()), (Some(Status::Failed), Some("{}")));
+    assert_eq!(failed.expires_at_s, Some(KEPT.stored_until_s));
     assert_eq!(ledger.published("stored", later_s).await, Ok(Written::Yes));
     let published = row(services, "stored").await.expect("a row");
     assert_eq!((published.status, published.detail, published.expires_at_s), (Some(Status::Published), None, Some(later_s)));
     assert_eq!(ledger.published("stored", later_s).await, Ok(Written::Refused), "a twin was first");
-    assert_eq!(
-        ledger.failed(&identity("stored", "one"), Reason::TooOld, later_s).await,
-        Ok(Written::Refused),
-        "it is on the bus"
-    );
+    assert_eq!(ledger.failed(&identity("stored", "one"), Reason::TooOld, &KEPT).await, Ok(Written::Refused), "it is on the bus");
 
     // What stores nothing: no row, or a claim.
     assert_eq!(services.claims().claim(&claim("claimed", "one", "x", NOW_MS)).await, Ok(Claimed::Yes));
@@ -157,11 +157,14 @@ pub(crate) async fn each_mark_is_taken_where_the_table_of_writes_allows_it(servi
 
     // What failed before anything was stored can be worked out after a redrive; another event's row is left alone.
     assert_eq!(services.claims().claim(&claim("fails", "one", "x", NOW_MS)).await, Ok(Claimed::Yes));
-    assert_eq!(ledger.failed(&identity("fails", "two"), Reason::Panic, later_s).await, Ok(Written::Refused));
+    assert_eq!(ledger.failed(&identity("fails", "two"), Reason::Panic, &KEPT).await, Ok(Written::Refused));
     for id in ["fails", "fails-without-row"] {
-        assert_eq!(ledger.failed(&identity(id, "one"), Reason::Panic, later_s).await, Ok(Written::Yes), "{id}");
+        assert_eq!(ledger.failed(&identity(id, "one"), Reason::Panic, &KEPT).await, Ok(Written::Yes), "{id}");
         let failed = row(services, id).await.expect("a row");
-        assert_eq!((failed.status, failed.expires_at_s, failed.claim_id), (Some(Status::Failed), Some(later_s), None));
+        assert_eq!(
+            (failed.status, failed.expires_at_s, failed.claim_id),
+            (Some(Status::Failed), Some(KEPT.unstored_until_s), None)
+        );
         assert_eq!(commit(services, id, "one", "{}", &[]).await, Written::Yes, "{id}");
     }
 }
@@ -173,6 +176,25 @@ pub(crate) async fn attempts_are_counted_where_there_is_a_row(services: &impl Se
     assert_eq!(services.claims().claim(&claim("a", "one", "x", NOW_MS)).await, Ok(Claimed::Yes));
     assert_eq!((ledger.count_attempt("a").await, ledger.count_attempt("a").await), (Ok(Some(1)), Ok(Some(2))));
     // A redrive begins with none.
-    assert_eq!(ledger.failed(&identity("a", "one"), Reason::Panic, NOW_MS / 1000).await, Ok(Written::Yes));
+    assert_eq!(ledger.failed(&identity("a", "one"), Reason::Panic, &KEPT).await, Ok(Written::Yes));
     assert_eq!(ledger.count_attempt("a").await, Ok(Some(1)));
+}
+
+/// All that is somebody's, and nothing else.
+pub(crate) async fn what_is_a_customers_is_forgotten_with_her(services: &impl Services) {
+    let hers = |version| Snapshot { customer: Some(key("1")), ..state(version, "{}") };
+    let theirs = |version| Snapshot { customer: Some(key("2")), ..state(version, "{}") };
+    let moves =
+        [step("1", None, state(10, "{}")), step("11", None, hers(10)), step("12", None, hers(10)), step("13", None, theirs(10))];
+    assert_eq!(commit(services, "a", "one", "{}", &moves).await, Written::Yes);
+    assert_eq!(snapshot(services, &key("11")).await.and_then(|snapshot| snapshot.customer), Some(key("1")));
+    assert_eq!(services.ledger().forget(&key("1")).await, Ok(Forgotten::All));
+    let known = services.ledger().look(&[], &["1", "11", "12", "13"].map(key)).await.expect("the ledger is read");
+    let mut left: Vec<_> = known.snapshots.iter().map(|(key, _)| key.as_str()).collect();
+    left.sort_unstable();
+    assert_eq!(left, ["7#customer#1", "7#customer#13"]);
+    assert_eq!(services.ledger().forget(&key("1")).await, Ok(Forgotten::All), "there is nothing left to forget");
+    // Whoever had read one of them before finds it gone, and one who begins anew may store it.
+    assert_eq!(commit(services, "b", "one", "{}", &[step("11", Some(10), hers(11))]).await, Written::Refused);
+    assert_eq!(commit(services, "b", "one", "{}", &[step("11", None, hers(11))]).await, Written::Yes);
 }

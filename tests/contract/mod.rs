@@ -83,6 +83,7 @@ macro_rules! hold_all {
             ledger::an_event_and_its_states_are_stored_together_or_not_at_all,
             ledger::what_is_stored_comes_back_as_it_was,
             ledger::each_mark_is_taken_where_the_table_of_writes_allows_it,
+            ledger::what_is_a_customers_is_forgotten_with_her,
             ledger::attempts_are_counted_where_there_is_a_row,
             queues::a_message_comes_back_as_it_was_sent,
             queues::a_dead_letter_bears_its_reason,

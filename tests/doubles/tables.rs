@@ -13,7 +13,7 @@ use capillary_events::{
         },
     },
     message::Reason,
-    ports::{Claimed, Claims, Commit, Known, Ledger, Move, PortError, Written},
+    ports::{Claimed, Claims, Commit, FailedKept, Forgotten, Known, Ledger, Move, PortError, Written},
     snapshot::{Key, Snapshot, may_move},
 };
 
@@ -26,8 +26,8 @@ pub(crate) struct Tables(Arc<Mutex<State>>);
 pub(crate) struct State {
     pub(crate) rows: BTreeMap<String, StoredRow>,
     pub(crate) snapshots: BTreeMap<Key, Snapshot>,
-    /// Every snapshot that was ever written, in their order.
-    pub(crate) moved: Vec<(Key, Snapshot)>,
+    /// Every snapshot that was ever written or, without one, forgotten, in their order.
+    pub(crate) moved: Vec<(Key, Option<Snapshot>)>,
 }
 
 /// A row with what only operators read.
@@ -87,7 +87,7 @@ impl Tables {
         state.rows.insert(identity.key.clone(), StoredRow { row, ..StoredRow::default() });
         for step in moves {
             state.snapshots.insert(step.key.clone(), step.next.clone());
-            state.moved.push((step.key.clone(), step.next.clone()));
+            state.moved.push((step.key.clone(), Some(step.next.clone())));
         }
         Written::Yes
     }
@@ -119,7 +119,7 @@ impl Tables {
         })
     }
 
-    pub(crate) fn failed_now(&self, identity: &Identity, reason: Reason, expires_at_s: i64) -> Written {
+    pub(crate) fn failed_now(&self, identity: &Identity, reason: Reason, kept: &FailedKept) -> Written {
         let attempt = Attempt { now_ms: 0, fingerprint: identity.fingerprint.as_str() };
         let fail = |known: &mut StoredRow| {
             known.row.status = Some(Status::Failed);
@@ -127,13 +127,32 @@ impl Tables {
             (known.row.claim_id, known.row.lease_until_ms) = (None, None);
             (known.attempts, known.reason) = (0, Some(reason.as_str().to_owned()));
         };
-        if self.update(MARK_FAILED_STORED, &identity.key, attempt, fail) == Written::Yes {
-            return Written::Yes;
+        let marks = [(MARK_FAILED_STORED, kept.stored_until_s), (MARK_FAILED_UNSTORED, kept.unstored_until_s)];
+        for (condition, until_s) in marks {
+            let written = self.update(condition, &identity.key, attempt, |known| {
+                fail(known);
+                known.row.expires_at_s = Some(until_s);
+            });
+            if written == Written::Yes {
+                return Written::Yes;
+            }
         }
-        self.update(MARK_FAILED_UNSTORED, &identity.key, attempt, |known| {
-            fail(known);
-            known.row.expires_at_s = Some(expires_at_s);
-        })
+        Written::Refused
+    }
+
+    /// Forgets what is a customer's, so many at once.
+    pub(crate) fn forget_now(&self, customer: &Key) -> Forgotten {
+        const AT_ONCE: usize = 500;
+        let mut state = self.state();
+        let hers = state.snapshots.iter().filter(|(_, snapshot)| snapshot.customer.as_ref() == Some(customer));
+        let mut keys: Vec<Key> = hers.map(|(key, _)| key.clone()).collect();
+        let forgotten = if keys.len() > AT_ONCE { Forgotten::InPart } else { Forgotten::All };
+        keys.truncate(AT_ONCE);
+        for key in keys {
+            state.snapshots.remove(&key);
+            state.moved.push((key, None));
+        }
+        forgotten
     }
 
     pub(crate) fn count_attempt_now(&self, key: &str) -> Option<u32> {
@@ -185,8 +204,12 @@ impl Ledger for Tables {
         Ok(self.published_unstored_now(identity, now_s, expires_at_s, Some("ignored")))
     }
 
-    async fn failed(&self, identity: &Identity, reason: Reason, expires_at_s: i64) -> Result<Written, PortError> {
-        Ok(self.failed_now(identity, reason, expires_at_s))
+    async fn failed(&self, identity: &Identity, reason: Reason, kept: &FailedKept) -> Result<Written, PortError> {
+        Ok(self.failed_now(identity, reason, kept))
+    }
+
+    async fn forget(&self, customer: &Key) -> Result<Forgotten, PortError> {
+        Ok(self.forget_now(customer))
     }
 
     async fn count_attempt(&self, key: &str) -> Result<Option<u32>, PortError> {

@@ -252,8 +252,9 @@ impl Model {
         let condition = if stored { self.rules.mark_failed_stored } else { self.rules.mark_failed_unstored };
         let holds = self.product.allows(condition, row.as_ref(), event, 0);
         if holds {
-            let known = row.and_then(|row| row.expires);
-            let expires = if stored { known } else { Some(world.now + self.scenario.ttl) };
+            // What is stored is kept longer than its message can be in the queues, which here is to the end.
+            let is_kept = stored && !self.rules.slip(Slip::FailedRowsExpireEarly);
+            let expires = Some(if is_kept { self.scenario.ticks + 1 } else { world.now + self.scenario.ttl });
             let detail = row.and_then(|row| row.detail).filter(|_| !self.rules.slip(Slip::FailedForgetsDetail));
             *world.row_mut(key) = Some(Row { status: Status::Failed, event, claim: None, lease_until: None, expires, detail });
         }

@@ -101,6 +101,7 @@ fn an_event_without_a_row_is_worked_out_once() {
 fn what_fails_by_itself_is_dead_lettered_and_can_be_redriven() {
     holds(scenario::FAILURES, 5_000);
     holds(scenario::FAILURES_AND_TIME, 2_000);
+    holds(scenario::FAILED_AND_OLD, 10_000);
     holds(scenario::KNOWN_CUSTOMER, 5_000);
 }
 

@@ -88,6 +88,7 @@ fn a_stored_event_is_processed_again_if_the_lease_stays_and_alone_decides() {
 #[test]
 fn what_was_stored_is_worked_out_anew_if_rows_expire_early() {
     leads_to(&[Slip::StoredRowsExpire], scenarios::STORED, Broken::ChangeMissing);
+    leads_to(&[Slip::FailedRowsExpireEarly], scenarios::FAILED_AND_OLD, Broken::ChangeMissing);
     leads_to(&[Slip::ExpiryNeverMoved], scenarios::UNSTORED, Broken::ProcessedTwice);
 }
 

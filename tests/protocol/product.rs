@@ -165,7 +165,7 @@ impl Product {
             let stamp = Stamp::of(Kind::Transaction, &serde_json::from_str(body.get()).unwrap());
             (State::Body(body), stamp)
         };
-        Snapshot { version: known.version, stamp, observed_at_ms: ms(known.observed), state }
+        Snapshot { version: known.version, stamp, observed_at_ms: ms(known.observed), customer: None, state }
     }
 }
 

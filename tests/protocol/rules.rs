@@ -74,6 +74,8 @@ pub(crate) enum Slip {
     OnlyTheChangeStored,
     /// What is stored may be forgotten before it is published.
     StoredRowsExpire,
+    /// So may what is stored in a row that failed, while its message can still come back.
+    FailedRowsExpireEarly,
     /// Marking as published does not prolong the row.
     ExpiryNeverMoved,
     TombstoneOverwritable,

@@ -174,6 +174,18 @@ pub(crate) const FAILURES: Scenario = Scenario { name: "failures and redrives", 
 pub(crate) const FAILURES_AND_TIME: Scenario =
     Scenario { name: "failures, and the row's end", ticks: 1, ttl: 1, longest_invocation: 0, changes: 0, ..FAILURES };
 
+/// What failed after it was stored comes back after the time at which the ledger forgets what is published.
+pub(crate) const FAILED_AND_OLD: Scenario = Scenario {
+    name: "failures of what is stored, long ago",
+    enrichers: 1,
+    ticks: 2,
+    ttl: 1,
+    longest_invocation: 0,
+    changes: 1,
+    rows_vanish: true,
+    ..FAILURES
+};
+
 /// The same for a customer who was seen before, so that an enricher may find nothing new.
 pub(crate) const KNOWN_CUSTOMER: Scenario =
     Scenario { name: "failures, and a known customer", snapshot_vanishes: true, ..FAILURES };

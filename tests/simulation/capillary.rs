@@ -74,9 +74,16 @@ impl Capillary {
     }
 }
 
+/// Whose what is.
+pub(crate) const CUSTOMER_OF: [(Kind, u32, u32); 3] =
+    [(Kind::Transaction, 11, 1), (Kind::Transaction, 12, 2), (Kind::Group, 21, 2)];
+
 /// A state as Capillary shows it: update times are in seconds, and groups have none.
 fn body(kind: Kind, id: &str, number: u32, since_ms: i64) -> Arc<RawValue> {
     let since = OffsetDateTime::from_unix_timestamp(since_ms / 1000).expect("a time").format(&Rfc3339).expect("a text");
     let stamp = if kind == Kind::Group { String::new() } else { format!(r#","autoUpdateTime":"{since}""#) };
-    Arc::from(RawValue::from_string(format!(r#"{{"id":{id},"number":{number}{stamp}}}"#)).expect("JSON"))
+    let owner = CUSTOMER_OF.iter().find(|(of, known, _)| *of == kind && known.to_string() == id);
+    let member = if kind == Kind::Group { "primaryMemberId" } else { "customerId" };
+    let owner = owner.map(|(_, _, customer)| format!(r#","{member}":{customer}"#)).unwrap_or_default();
+    Arc::from(RawValue::from_string(format!(r#"{{"id":{id},"number":{number}{owner}{stamp}}}"#)).expect("JSON"))
 }

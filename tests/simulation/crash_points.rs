@@ -9,10 +9,10 @@ use crate::{
     processes::Function,
     seeds::{in_parallel, number_from},
     story::{
-        Deed, Script, Told, customer_changes, customer_is_deleted, customers_merge, event, group_changes, play,
+        Deed, Script, Told, customer_changes, customer_event, customer_is_deleted, customers_merge, event, group_changes, play,
         transaction_changes,
     },
-    time::SECOND_MS,
+    time::{HOUR_MS, SECOND_MS},
     weather::Fate,
 };
 
@@ -32,10 +32,12 @@ fn calm(fates: BTreeMap<(Function, u32), Fate>) -> Script {
         Deed::Send(event("rewardCreated", json!({"rewardId": 5}))),
         Deed::Noise("no event"),
     ];
-    let later = [customer_changes(1), customers_merge(2, 1), customer_changes(3), customer_is_deleted(3)];
+    let later = [customer_changes(1), customers_merge(3, 1), group_changes(21, 2), customer_is_deleted(2)];
+    // What was stored of hers while she was being deleted goes with the next event about her.
+    let last = (HOUR_MS, Deed::Send(customer_event("tierRenewed", 2)));
     let at = |from_ms: i64| move |(place, deed): (usize, Deed)| (from_ms + 10 * i64::try_from(place).unwrap(), deed);
     let deeds = deeds.into_iter().enumerate().map(at(1)).chain(later.into_iter().enumerate().map(at(30 * SECOND_MS)));
-    Script { seed: 1, deeds: deeds.collect(), lanes: 3, fates, ..Script::default() }
+    Script { seed: 1, deeds: deeds.chain([last]).collect(), lanes: 3, fates, ..Script::default() }
 }
 
 /// Every await of every invocation of the calm story.

@@ -8,7 +8,7 @@ use capillary_events::{
 };
 use serde_json::Value;
 
-use crate::{sender::Outcome, world::World};
+use crate::{capillary::CUSTOMER_OF, sender::Outcome, world::World};
 
 /// What an event was told as.
 struct Told {
@@ -100,6 +100,11 @@ fn nothing_older_overwrote_anything_newer(world: &World) {
     let mut last: BTreeMap<&Key, (i64, Option<u64>)> = BTreeMap::new();
     let state = world.tables.state();
     for (key, snapshot) in &state.moved {
+        let Some(snapshot) = snapshot else {
+            // Forgotten with its customer: it begins anew.
+            last.remove(key);
+            continue;
+        };
         let shown = snapshot.state.body().map(|body| number(&serde_json::from_str(body.get()).expect("JSON")));
         if let Some((version, before)) = last.insert(key, (snapshot.version, shown)) {
             assert!(version < snapshot.version, "version {} of {} was used twice", snapshot.version, key.as_str());
@@ -143,6 +148,29 @@ fn changes_lead_to_what_is_remembered(world: &World, told: &[Told]) {
         }
         assert_eq!(unplaced, 0, "{} tells changes of entities that it does not show", told.id);
     }
+    // What was forgotten with its customer begins anew, and what is told of it later may not be remembered.
+    let state = world.tables.state();
+    let subject = |key: &Key| {
+        let (_, subject) = key.as_str().split_once('#').expect("an org");
+        subject.replacen('#', "/", 1)
+    };
+    let deleted: BTreeSet<&Key> = state
+        .snapshots
+        .iter()
+        .filter(|(_, snapshot)| matches!(snapshot.state, State::Gone(Gone::Deleted)))
+        .map(|(key, _)| key)
+        .collect();
+    let forgotten: BTreeSet<String> = CUSTOMER_OF
+        .iter()
+        .filter(|(_, _, customer)| deleted.iter().any(|key| subject(key) == format!("customer/{customer}")))
+        .map(|(kind, id, _)| format!("{}/{id}", kind.as_str()))
+        .collect();
+    for key in state.snapshots.keys() {
+        assert!(!forgotten.contains(&subject(key)), "{} outlives its customer", key.as_str());
+    }
+    let ever_forgotten = state.moved.iter().filter(|(_, snapshot)| snapshot.is_none()).map(|(key, _)| subject(key));
+    let forgotten: BTreeSet<String> = forgotten.into_iter().chain(ever_forgotten).collect();
+    steps.retain(|(subject, _), _| !forgotten.contains(subject));
     let mut reached: BTreeMap<String, u64> = BTreeMap::new();
     for ((subject, version), tellers) in steps {
         let [(id, change, shown)] = tellers[..] else { panic!("{subject} moved to {version} under several ids: {tellers:?}") };
@@ -156,10 +184,8 @@ fn changes_lead_to_what_is_remembered(world: &World, told: &[Told]) {
             (Some(_), None) => panic!("{id} sees {subject} for the first time again"),
         }
     }
-    let state = world.tables.state();
-    for (key, snapshot) in &state.snapshots {
-        let (_, subject) = key.as_str().split_once('#').expect("an org");
-        let subject = subject.replacen('#', "/", 1);
+    for (key, snapshot) in state.snapshots.iter().filter(|(key, _)| !forgotten.contains(&subject(key))) {
+        let subject = subject(key);
         match &snapshot.state {
             State::Body(body) => {
                 let remembered = number(&serde_json::from_str(body.get()).expect("JSON"));

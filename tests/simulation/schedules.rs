@@ -17,11 +17,12 @@ use crate::{
 pub(crate) fn drawn(seed: u64) -> Script {
     let mut random = Rng::with_seed(seed);
     let span_ms = [SECOND_MS / 2, 5 * SECOND_MS, 30 * SECOND_MS, 10 * MINUTE_MS, HOUR_MS][random.usize(0..5)];
-    let mut deeds: Vec<(i64, Deed)> = [(1, 1), (2, 2)].into_iter().map(|(id, at_ms)| (at_ms, customer_changes(id))).collect();
+    let mut deeds: Vec<(i64, Deed)> =
+        [(1, 1), (2, 2), (3, 2)].into_iter().map(|(id, at_ms)| (at_ms, customer_changes(id))).collect();
     for _ in 0..random.usize(3..=9) {
         let at_ms = random.i64(3..=span_ms);
         let deed = match random.u32(0..100) {
-            0..35 => customer_changes(random.u32(1..=2)),
+            0..35 => customer_changes(random.u32(1..=3)),
             35..55 => transaction_changes(random.u32(11..=12), random.u32(1..=2)),
             55..70 => group_changes(21, random.u32(1..=2)),
             70..75 => Deed::Send(customer_event("tierRenewed", random.u32(1..=3))),
@@ -34,7 +35,7 @@ pub(crate) fn drawn(seed: u64) -> Script {
             92..94 => Deed::Noise("{\"cut\":"),
             94..96 => poison(),
             96..98 => customer_is_deleted(2),
-            _ => customers_merge(2, 1),
+            _ => customers_merge(3, 1),
         };
         deeds.push((at_ms, deed));
     }
@@ -46,9 +47,13 @@ pub(crate) fn drawn(seed: u64) -> Script {
         }
     }
     deeds.sort_by_key(|(at_ms, _)| *at_ms);
+    let calm_from_ms = [span_ms, MINUTE_MS, HOUR_MS, DAY_MS][random.usize(0..4)];
+    if deeds.iter().any(|(_, deed)| matches!(deed, Deed::Delete(..))) {
+        // What was stored of hers while she was being deleted goes with the next event about her.
+        deeds.push((calm_from_ms.max(span_ms) + 6 * HOUR_MS, Deed::Send(customer_event("tierRenewed", 2))));
+    }
     let outages = (0..random.usize(0..=2)).map(|_| Outage::drawn(&mut random)).collect();
     let storm = Storm::drawn(&mut random);
-    let calm_from_ms = [span_ms, MINUTE_MS, HOUR_MS, DAY_MS][random.usize(0..4)];
     Script { seed, deeds, lanes: random.usize(1..=4), storm, outages, calm_from_ms, ..Script::default() }
 }
 

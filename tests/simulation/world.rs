@@ -15,8 +15,8 @@ use capillary_events::{
     ledger::{Claim, Identity},
     message::{DeadLetter, Message, Reason},
     ports::{
-        Bus, Claimed, Claims, Commit, DeadLetterQueue, Entities, Entry, EventsQueue, Known, Ledger, Parts, PortError, Redelivery,
-        SecretStore, Written,
+        Bus, Claimed, Claims, Commit, DeadLetterQueue, Entities, Entry, EventsQueue, FailedKept, Forgotten, Known, Ledger, Parts,
+        PortError, Redelivery, SecretStore, Written,
     },
     snapshot::Key,
     told::Told,
@@ -253,9 +253,14 @@ impl Ledger for Line {
         self.call(Service::Tables, "ignored", effect).await
     }
 
-    async fn failed(&self, identity: &Identity, reason: Reason, expires_at_s: i64) -> Result<Written, PortError> {
-        let identity = identity.clone();
-        self.call(Service::Tables, "failed", move |world| Ok(world.tables.failed_now(&identity, reason, expires_at_s))).await
+    async fn forget(&self, customer: &Key) -> Result<Forgotten, PortError> {
+        let customer = customer.clone();
+        self.call(Service::Tables, "forget", move |world| Ok(world.tables.forget_now(&customer))).await
+    }
+
+    async fn failed(&self, identity: &Identity, reason: Reason, kept: &FailedKept) -> Result<Written, PortError> {
+        let (identity, kept) = (identity.clone(), *kept);
+        self.call(Service::Tables, "failed", move |world| Ok(world.tables.failed_now(&identity, reason, &kept))).await
     }
 
     async fn count_attempt(&self, key: &str) -> Result<Option<u32>, PortError> {

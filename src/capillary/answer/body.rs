@@ -141,7 +141,7 @@ impl<'a> Body<'a> {
             })
         };
         let told = match &asked.by {
-            By::Code(code) => code.as_deref(),
+            By::Code { code, .. } => code.as_deref(),
             _ => None,
         };
         // The API writes codes in capitals, unless it is asked not to.

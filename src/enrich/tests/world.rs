@@ -10,14 +10,14 @@ use serde_json::{Value, value::RawValue};
 
 use super::{super::*, detail_schema};
 use crate::{
-    entity::{By, EntityRef, FetchFailure, Fetched, Scope, Status},
+    entity::{By, EntityRef, FetchFailure, Fetched, Kind, Scope, Status},
     filter::Filter,
     ledger::{
         Identity, Row, Status as RowStatus,
         writes::{Attempt, Condition, MARK_PUBLISHED, MARK_PUBLISHED_UNSTORED, STORE},
     },
     metrics::tests::unwritten,
-    ports::{Commit, Entities, Entry, Known, Parts, PortError, SecretStore, Written},
+    ports::{Commit, Entities, Entry, FailedKept, Forgotten, Known, Parts, PortError, SecretStore, Written},
     redact::Redaction,
     secret::CachedSecret,
     snapshot::{Snapshot, may_move},
@@ -48,12 +48,20 @@ pub(super) struct State {
     pub(super) invalid_entries: bool,
     pub(super) ledger_down: bool,
     pub(super) marks_fail: bool,
-    /// Bodies of customers by id; all others have only an id.
+    /// Forgetting fails.
+    pub(super) memory_stuck: bool,
+    /// The customers who were to be forgotten, in order.
+    pub(super) forgotten: Vec<Key>,
+    /// So many entities can be forgotten at once; any number if none is given.
+    pub(super) forgets_at_once: Option<usize>,
+    /// Bodies of all but cards by id; those that are not here have only an id.
     pub(super) bodies: BTreeMap<String, String>,
     /// Who is answered for somebody merged away.
     pub(super) survivors: BTreeMap<String, String>,
     /// The API secret.
     pub(super) secret: Option<String>,
+    /// Customers who were deleted.
+    pub(super) deleted: BTreeSet<String>,
     /// Cards by number.
     pub(super) cards: BTreeMap<String, String>,
     /// Orgs without credentials.
@@ -203,9 +211,25 @@ impl Ledger for World {
         self.mark(MARK_PUBLISHED_UNSTORED, &identity.key, expires_at_s)
     }
 
-    async fn failed(&self, identity: &Identity, _reason: Reason, _expires_at_s: i64) -> Result<Written, PortError> {
-        self.state().rows.entry(identity.key.clone()).or_default().status = Some(RowStatus::Failed);
+    async fn failed(&self, identity: &Identity, _reason: Reason, kept: &FailedKept) -> Result<Written, PortError> {
+        let mut state = self.state();
+        let row = state.rows.entry(identity.key.clone()).or_default();
+        let until_s = if row.detail.is_some() { kept.stored_until_s } else { kept.unstored_until_s };
+        (row.status, row.expires_at_s) = (Some(RowStatus::Failed), Some(until_s));
         Ok(Written::Yes)
+    }
+
+    async fn forget(&self, customer: &Key) -> Result<Forgotten, PortError> {
+        let mut state = self.state();
+        if state.memory_stuck {
+            return Err(down("forget"));
+        }
+        state.forgotten.push(customer.clone());
+        let theirs = state.snapshots.iter().filter(|(_, snapshot)| snapshot.customer.as_ref() == Some(customer));
+        let theirs: Vec<Key> = theirs.map(|(key, _)| key.clone()).collect();
+        let at_once = state.forgets_at_once.unwrap_or(usize::MAX);
+        theirs.iter().take(at_once).for_each(|key| drop(state.snapshots.remove(key)));
+        Ok(if theirs.len() > at_once { Forgotten::InPart } else { Forgotten::All })
     }
 
     async fn count_attempt(&self, key: &str) -> Result<Option<u32>, PortError> {
@@ -306,6 +330,9 @@ impl World {
             };
             let id = format!("1{number}");
             return Ok(fetched(Some(id).filter(|id| *id != entity.id), body.clone()));
+        }
+        if entity.kind == Kind::Customer && state.deleted.contains(&entity.id) {
+            return Ok(none(Status::Deleted));
         }
         let survivor_id = state.survivors.get(&entity.id).cloned();
         let id = survivor_id.as_ref().unwrap_or(&entity.id);

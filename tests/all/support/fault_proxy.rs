@@ -30,6 +30,8 @@ pub(crate) enum Fault {
     KillAfter(Process),
     /// `PutEvents` only: entries that hold this text are refused one by one, the others go through.
     EntriesRefused(&'static str, &'static str),
+    /// `BatchWriteItem` only: none of it is done, without an error.
+    Unprocessed,
     /// `TransactWriteItems` only: cancelled, with a reason for each part in their order.
     Cancelled(&'static [&'static str]),
     /// The call is held until as many calls of this operation have come; then all go on.
@@ -144,6 +146,11 @@ impl FaultProxy {
         calls.iter().filter(|call| call.operation == operation).cloned().collect()
     }
 
+    /// All calls so far of all operations, in the order of their arrival.
+    pub(crate) fn all_calls(&self) -> Vec<Call> {
+        self.state.calls.lock().expect("the calls").clone()
+    }
+
     pub(crate) fn forget_calls(&self) {
         self.state.calls.lock().expect("the calls").clear();
     }
@@ -180,6 +187,7 @@ async fn serve(mut stream: TcpStream, state: Arc<State>) {
     let answer = match state.fault_for(&call) {
         None => forward(&state, &request, request.body.clone()).await,
         Some(Fault::Refused(status, kind)) => Some(refusal(status, kind)),
+        Some(Fault::Unprocessed) => Some(unprocessed(&request)),
         Some(Fault::Cancelled(reasons)) => Some(cancellation(reasons)),
         Some(Fault::Hang) => hang(&mut stream).await,
         Some(Fault::Cut) => None,
@@ -232,6 +240,12 @@ fn operation(request: &Request) -> String {
 fn refusal(status: u16, kind: &str) -> Answer {
     let body = json!({"__type": kind, "message": "as the test wants it", "Message": "as the test wants it"});
     Answer { status, content_type: "application/x-amz-json-1.0".into(), body: body.to_string().into_bytes() }
+}
+
+fn unprocessed(request: &Request) -> Answer {
+    let asked: Value = serde_json::from_slice(&request.body).expect("DynamoDB speaks JSON");
+    let body = json!({"UnprocessedItems": asked["RequestItems"]});
+    Answer { status: 200, content_type: "application/x-amz-json-1.0".into(), body: body.to_string().into_bytes() }
 }
 
 fn cancellation(codes: &[&str]) -> Answer {

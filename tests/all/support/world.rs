@@ -240,6 +240,58 @@ impl World {
         }
     }
 
+    /// What one of this world's resources, as calls name it, is called in the template.
+    pub(crate) fn in_the_template(&self, name: &str) -> &'static str {
+        let names = &self.names;
+        let known = [
+            (&names.events_table, "EventsTable"),
+            (&names.snapshots_table, "SnapshotsTable"),
+            (&names.events_queue, "EventsQueue"),
+            (&names.dead_letter_queue, "DeadLetterQueue"),
+            (&names.bus, "EventBus"),
+            (&names.webhook_secret, "WebhookSecret"),
+            (&names.capillary_secret, "CapillarySecret"),
+        ];
+        let found = known.into_iter().find(|(known, _)| *known == name);
+        found.unwrap_or_else(|| panic!("{name} is nothing of this world")).1
+    }
+
+    /// What the outputs of a stack with these resources would be.
+    pub(crate) fn output(&self, name: &str) -> Option<String> {
+        let names = &self.names;
+        match name {
+            "EventsTableName" => Some(names.events_table.clone()),
+            "SnapshotsTableName" => Some(names.snapshots_table.clone()),
+            "EventsQueueUrl" => Some(names.events_queue.clone()),
+            "DeadLetterQueueUrl" => Some(names.dead_letter_queue.clone()),
+            "EventBusArn" => Some(format!("arn:aws:events:{}:000000000000:event-bus/{}", self.stack.region(), names.bus)),
+            _ => None,
+        }
+    }
+
+    /// Does what a command line of the AWS CLI says; its answer.
+    pub(crate) fn aws_command(&self, line: &str) -> Result<Value, String> {
+        let output = std::process::Command::new(self.stack.text("/tools/awsPython"))
+            .arg(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/all/support/aws_command.py"))
+            .arg(line)
+            .env_clear()
+            .envs([("AWS_ENDPOINT_URL", self.stack.endpoint()), ("AWS_DEFAULT_REGION", self.stack.region())])
+            .envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("PYTHONDONTWRITEBYTECODE", "1")])
+            .output()
+            .expect("the Python of the local AWS runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if output.status.success() {
+            Ok(serde_json::from_slice(&output.stdout).expect("an answer in JSON"))
+        } else {
+            Err(text(&output.stderr))
+        }
+    }
+
+    /// All of the queues: of events, of dead letters, and of the rule that takes all from the bus.
+    pub(crate) fn queues(&self) -> [&str; 3] {
+        [&self.names.events_queue, &self.names.dead_letter_queue, &self.names.bus_queue]
+    }
+
     /// Everything that is visible in a queue at this moment.
     pub(crate) async fn receive_all(&self, queue: &str) -> Vec<Received> {
         let mut all = Vec::new();
@@ -429,7 +481,7 @@ impl Names {
     async fn create(aws: &Aws) -> Self {
         let world = format!("world-{}", &uuid::Uuid::new_v4().simple().to_string()[..12]);
         let events_table = create_table(aws, &format!("{world}-events"), "eventId").await;
-        let snapshots_table = create_table(aws, &format!("{world}-snapshots"), "entityKey").await;
+        let snapshots_table = snapshots::create_table(aws, &format!("{world}-snapshots")).await;
         let (events_queue, events_queue_arn) = create_queue(aws, &format!("{world}-queue")).await;
         let (dead_letter_queue, _) = create_queue(aws, &format!("{world}-dead")).await;
         aws.events.create_event_bus().name(&world).send().await.expect("the bus is made");

@@ -3,10 +3,14 @@
 use std::collections::HashMap;
 use std::io::Read as _;
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, PutRequest, ScalarAttributeType, WriteRequest,
+};
 use serde_json::Value;
 
 use super::{World, number};
+use crate::support::stack::Aws;
 
 /// An item of the snapshots table.
 #[derive(Debug, Clone)]
@@ -20,6 +24,45 @@ impl World {
         answer.item.map(Snapshot)
     }
 
+    /// All snapshots.
+    pub(crate) async fn snapshots(&self) -> Vec<Snapshot> {
+        let mut all = Vec::new();
+        let mut from = None;
+        loop {
+            let scan = self.aws.dynamodb.scan().table_name(&self.names.snapshots_table).consistent_read(true);
+            let page = scan.set_exclusive_start_key(from).send().await.expect("the snapshots are read");
+            all.extend(page.items.unwrap_or_default().into_iter().map(Snapshot));
+            from = page.last_evaluated_key;
+            if from.is_none() {
+                return all;
+            }
+        }
+    }
+
+    /// Puts a snapshot.
+    pub(crate) async fn put_snapshot(&self, snapshot: &Snapshot) {
+        let put = self.aws.dynamodb.put_item().table_name(&self.names.snapshots_table).set_item(Some(snapshot.0.clone()));
+        put.send().await.expect("the snapshot is put");
+    }
+
+    /// Puts so many bills that are a customer's, each with a snapshot of its own.
+    pub(crate) async fn has_bills(&self, customer_key: &str, count: u64) {
+        let bill = |id: u64| {
+            let text = |text: String| AttributeValue::S(text);
+            let item = [
+                ("entityKey", text(format!("{customer_key}'s bill {id}"))),
+                ("customerKey", text(customer_key.to_owned())),
+                ("version", number(id)),
+            ];
+            let put = PutRequest::builder().set_item(Some(item.map(|(name, value)| (name.to_owned(), value)).into())).build();
+            WriteRequest::builder().put_request(put.expect("an item")).build()
+        };
+        for bills in (1..=count).map(bill).collect::<Vec<_>>().chunks(25) {
+            let write = self.aws.dynamodb.batch_write_item();
+            write.request_items(&self.names.snapshots_table, bills.to_vec()).send().await.expect("the snapshots are put");
+        }
+    }
+
     /// How many snapshots there are.
     pub(crate) async fn snapshot_count(&self) -> usize {
         self.snapshot_keys().await.len()
@@ -27,9 +70,7 @@ impl World {
 
     /// The keys of all snapshots, sorted.
     pub(crate) async fn snapshot_keys(&self) -> Vec<String> {
-        let scan = self.aws.dynamodb.scan().table_name(&self.names.snapshots_table).consistent_read(true);
-        let items = scan.send().await.expect("the snapshots are read").items.unwrap_or_default();
-        let mut keys: Vec<String> = items.into_iter().map(|item| Snapshot(item).text("entityKey").to_owned()).collect();
+        let mut keys: Vec<String> = self.snapshots().await.iter().map(|snapshot| snapshot.text("entityKey").to_owned()).collect();
         keys.sort();
         keys
     }
@@ -48,6 +89,21 @@ impl World {
         let delete = self.aws.dynamodb.delete_item().table_name(&self.names.snapshots_table);
         delete.key("entityKey", AttributeValue::S(key.into())).send().await.expect("the snapshot is deleted");
     }
+}
+
+/// A table of snapshots, with what the template makes of it.
+pub(crate) async fn create_table(aws: &Aws, name: &str) -> String {
+    let attribute = |name| {
+        AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build().expect("an attribute")
+    };
+    let key = |name| KeySchemaElement::builder().attribute_name(name).key_type(KeyType::Hash).build().expect("a key");
+    let index = GlobalSecondaryIndex::builder().index_name("byCustomer").key_schema(key("customerKey"));
+    let index = index.projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build());
+    let table = aws.dynamodb.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
+    let table = table.attribute_definitions(attribute("entityKey")).attribute_definitions(attribute("customerKey"));
+    let table = table.key_schema(key("entityKey")).global_secondary_indexes(index.build().expect("an index"));
+    table.send().await.expect("the table is made");
+    name.to_owned()
 }
 
 impl Snapshot {
