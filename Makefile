@@ -89,9 +89,16 @@ test: check ## Everything, from nothing
 check: tools ## Format, lints, unit tests, template: what needs no local AWS
 	@$(STEP) fmt 'format' -- cargo fmt --check
 	@$(STEP) clippy 'lints' -- cargo clippy --features sandbox --all-targets -- -D warnings
-	@$(STEP) --show '^test result' test-unit 'unit tests' -- cargo test --features sandbox --lib --bins --test protocol
+	@$(STEP) --show '^test result' test-unit 'unit tests, the model, ten thousand simulated stories' -- \
+		cargo test --features sandbox --lib --bins --test protocol --test simulation
 	@AWS_DEFAULT_REGION=us-east-1 $(WITH_SAM_TOOLS) $(STEP) validate 'sam validate --lint' -- $(SAM) validate --lint
 	@$(STEP) --show '^test result' test-template 'the template against the design' -- cargo test --features sandbox --test all template::
+
+N ?= 100000
+.PHONY: chaos
+chaos: ## More simulated stories than the tests play, and others each time: N=100000 SEED=
+	@CAPILLARY_EVENTS_STORIES=$(N) CAPILLARY_EVENTS_SEED=$(or $(SEED),$(shell date +%s)) \
+		cargo test --features sandbox --test simulation -- --nocapture whatever_goes_wrong_together
 
 .PHONY: deny
 deny: ## Licences, sources and bans of all dependencies, and that each is used (installs two tools into .tools, some minutes)

@@ -30,6 +30,10 @@
 //! Both see the world through [`ports`]; [`aws`] and [`capillary`] are the adapters. [`config`] alone reads the environment.
 //! [`logging`] and [`metrics`] are what the operator sees.
 
+// Doubles that unit tests share with the tests outside name the crate as those do.
+#[cfg(test)]
+extern crate self as capillary_events;
+
 pub mod auth;
 pub mod aws;
 pub mod backoff;

@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn clocks_that_can_be_equal_count_as_equal() {
-        for asked_after_ms in [-1_990, -500, 0, 500, 1_990] {
+        for asked_after_ms in [-990, -500, 0, 500, 1_990] {
             assert_eq!(ahead_ms(DATE_MS + asked_after_ms, DATE_MS + asked_after_ms + 10), 0, "{asked_after_ms}");
         }
         // A slow answer tells little of the clock.

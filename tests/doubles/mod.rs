@@ -11,7 +11,7 @@ mod tables;
 pub(crate) use bus::Bus;
 pub(crate) use queue::Queue;
 pub(crate) use secret::SecretText;
-pub(crate) use tables::Tables;
+pub(crate) use tables::{FORGOTTEN_AT_ONCE, Tables};
 
 use std::sync::Arc;
 

@@ -17,6 +17,9 @@ use capillary_events::{
     snapshot::{Key, Snapshot, may_move},
 };
 
+/// How much is forgotten of a customer's at once.
+pub(crate) const FORGOTTEN_AT_ONCE: usize = 500;
+
 /// Both tables; clones are the same ones.
 #[derive(Clone, Default)]
 pub(crate) struct Tables(Arc<Mutex<State>>);
@@ -141,13 +144,12 @@ impl Tables {
     }
 
     /// Forgets what is a customer's, so many at once.
-    pub(crate) fn forget_now(&self, customer: &Key) -> Forgotten {
-        const AT_ONCE: usize = 500;
+    pub(crate) fn forget_now(&self, customer: &Key, at_once: usize) -> Forgotten {
         let mut state = self.state();
         let hers = state.snapshots.iter().filter(|(_, snapshot)| snapshot.customer.as_ref() == Some(customer));
         let mut keys: Vec<Key> = hers.map(|(key, _)| key.clone()).collect();
-        let forgotten = if keys.len() > AT_ONCE { Forgotten::InPart } else { Forgotten::All };
-        keys.truncate(AT_ONCE);
+        let forgotten = if keys.len() > at_once { Forgotten::InPart } else { Forgotten::All };
+        keys.truncate(at_once);
         for key in keys {
             state.snapshots.remove(&key);
             state.moved.push((key, None));
@@ -209,7 +211,7 @@ impl Ledger for Tables {
     }
 
     async fn forget(&self, customer: &Key) -> Result<Forgotten, PortError> {
-        Ok(self.forget_now(customer))
+        Ok(self.forget_now(customer, FORGOTTEN_AT_ONCE))
     }
 
     async fn count_attempt(&self, key: &str) -> Result<Option<u32>, PortError> {

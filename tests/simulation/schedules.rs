@@ -9,8 +9,8 @@ use crate::{
         Deed, Script, customer_changes, customer_event, customer_is_deleted, customers_merge, event, group_changes, play, poison,
         transaction_changes,
     },
-    time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS},
-    weather::{Outage, Storm},
+    time::{HOUR_MS, MINUTE_MS, SECOND_MS},
+    weather::{Outage, Storm, drawn_length_ms},
 };
 
 /// A story of some ten events in any weather.
@@ -47,7 +47,7 @@ pub(crate) fn drawn(seed: u64) -> Script {
         }
     }
     deeds.sort_by_key(|(at_ms, _)| *at_ms);
-    let calm_from_ms = [span_ms, MINUTE_MS, HOUR_MS, DAY_MS][random.usize(0..4)];
+    let calm_from_ms = drawn_length_ms(&mut random, span_ms);
     if deeds.iter().any(|(_, deed)| matches!(deed, Deed::Delete(..))) {
         // What was stored of hers while she was being deleted goes with the next event about her.
         deeds.push((calm_from_ms.max(span_ms) + 6 * HOUR_MS, Deed::Send(customer_event("tierRenewed", 2))));
@@ -61,6 +61,7 @@ pub(crate) fn drawn(seed: u64) -> Script {
 fn whatever_goes_wrong_together_nothing_is_lost_and_nothing_told_twice() {
     let first = number_from("CAPILLARY_EVENTS_SEED", 1);
     let count = number_from("CAPILLARY_EVENTS_STORIES", 10_000);
+    println!("seeds {first} to {}", first + count - 1);
     in_parallel((first..first + count).collect(), drawn);
 }
 

@@ -219,7 +219,17 @@ impl Outage {
     pub(crate) fn drawn(random: &mut Rng) -> Self {
         let service = Service::ALL[random.usize(0..Service::ALL.len())];
         let from_ms = random.i64(0..=MINUTE_MS);
-        let longest = [30 * SECOND_MS, HOUR_MS, DAY_MS][random.usize(0..3)];
+        let longest = drawn_length_ms(random, 30 * SECOND_MS);
         Self { service, during_ms: from_ms..=from_ms + random.i64(SECOND_MS..=longest) }
+    }
+}
+
+/// A length of time: seldom a day, since such a story takes long to play.
+pub(crate) fn drawn_length_ms(random: &mut Rng, shortest_ms: i64) -> i64 {
+    match random.u32(0..20) {
+        0 => DAY_MS,
+        1..4 => HOUR_MS,
+        4..10 => 5 * MINUTE_MS,
+        _ => shortest_ms,
     }
 }

@@ -28,7 +28,7 @@ use tokio::{
 
 use crate::{
     capillary::Capillary,
-    doubles::{self, Queue, SecretText, Tables},
+    doubles::{self, FORGOTTEN_AT_ONCE, Queue, SecretText, Tables},
     processes::Function,
     time::{SkewedClock, Time, pause_ms},
     weather::{Passage, Service, Weather},
@@ -255,7 +255,7 @@ impl Ledger for Line {
 
     async fn forget(&self, customer: &Key) -> Result<Forgotten, PortError> {
         let customer = customer.clone();
-        self.call(Service::Tables, "forget", move |world| Ok(world.tables.forget_now(&customer))).await
+        self.call(Service::Tables, "forget", move |world| Ok(world.tables.forget_now(&customer, FORGOTTEN_AT_ONCE))).await
     }
 
     async fn failed(&self, identity: &Identity, reason: Reason, kept: &FailedKept) -> Result<Written, PortError> {

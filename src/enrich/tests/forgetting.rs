@@ -63,12 +63,11 @@ impl World {
     }
 
     fn remembered(&self) -> Vec<Key> {
-        self.state().snapshots.keys().cloned().collect()
+        self.snapshots().keys().cloned().collect()
     }
 
     fn has_her_tombstone(&self) -> bool {
-        let state = self.state();
-        state.snapshots.get(&key("customer", SHE)).is_some_and(|known| matches!(known.state, Remembered::Gone(Gone::Deleted)))
+        self.snapshots().get(&key("customer", SHE)).is_some_and(|known| matches!(known.state, Remembered::Gone(Gone::Deleted)))
     }
 
     /// Nothing is remembered but that she is gone, and what is another's.
@@ -150,7 +149,7 @@ async fn what_still_bears_her_name_is_told_and_not_remembered() {
 #[tokio::test(start_paused = true)]
 async fn a_state_that_was_stored_beside_her_deletion_goes_with_the_next_event_about_her() {
     let (world, enricher) = World::with_all_that_is_hers().await;
-    let left = world.state().snapshots.get(&key("transaction", 40)).cloned().unwrap();
+    let left = world.snapshots().get(&key("transaction", 40)).cloned().unwrap();
     world.is_deleted();
     assert!(enricher.enrich(vec![about(SHE)], MINUTE).await.is_empty());
     // Capillary says so once more; has her again, from a replica; does not tell; or names her as the survivor of another.
@@ -164,7 +163,7 @@ async fn a_state_that_was_stored_beside_her_deletion_goes_with_the_next_event_ab
         }),
     ];
     for (id, customer, happens) in then {
-        world.state().snapshots.insert(key("transaction", 40), left.clone());
+        world.put_snapshot(key("transaction", 40), left.clone());
         happens(&mut world.state());
         let later = message("tierRenewed", id, &json!({"customerIdentifiers": of(customer)}));
         assert!(enricher.enrich(vec![later], MINUTE).await.is_empty());

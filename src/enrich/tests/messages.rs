@@ -53,7 +53,7 @@ async fn each_event_is_counted_once_whatever_became_of_it_and_its_copies_are_not
 #[tokio::test(start_paused = true)]
 async fn what_panics_each_time_is_dead_lettered_and_its_row_says_so() {
     let world = World::default();
-    world.state().rows.insert("e13".to_owned(), Row { status: Some(RowStatus::Received), ..Row::default() });
+    world.put_row("e13", Row { status: Some(RowStatus::Received), ..Row::default() });
     let enricher = world.enricher();
     for attempt in 1..=3 {
         let failed = enricher.enrich(vec![about(13)], MINUTE).await;
@@ -61,7 +61,7 @@ async fn what_panics_each_time_is_dead_lettered_and_its_row_says_so() {
     }
     let state = world.state();
     assert_eq!((state.dead.len(), state.dead[0].reason), (1, Reason::Panic));
-    assert_eq!(state.rows["e13"].status, Some(RowStatus::Failed));
+    assert_eq!(world.row("e13").status, Some(RowStatus::Failed));
 }
 
 #[tokio::test(start_paused = true)]
@@ -75,7 +75,7 @@ async fn what_the_bus_calls_invalid_each_time_is_dead_lettered_and_stays_stored(
     {
         let mut state = world.state();
         assert_eq!(state.dead[0].reason, Reason::InvalidEntry);
-        assert!(state.rows["e1"].detail.is_some());
+        assert!(world.row("e1").detail.is_some());
         state.invalid_entries = false;
     }
     // A redrive after the mend publishes what was stored, without another call.
@@ -97,7 +97,7 @@ async fn a_dead_api_costs_a_batch_one_call_and_no_attempt() {
     {
         let mut state = world.state();
         assert!(state.delays.iter().any(|(_, delay)| *delay == 77), "what the API asked for is kept");
-        assert!(state.dead.is_empty() && state.attempts.is_empty());
+        assert!(state.dead.is_empty() && world.attempts() == 0);
         state.api_down = false;
     }
     assert!(enricher.enrich((20..30).map(about).collect(), MINUTE).await.is_empty());
@@ -187,7 +187,7 @@ async fn what_waited_twelve_days_is_dead_lettered_only_if_it_would_have_to_wait_
     assert_eq!(enricher.enrich(vec![about(3)], MINUTE).await.len(), 1);
     let state = world.state();
     assert_eq!(state.dead.iter().map(|letter| letter.reason).collect::<Vec<_>>(), [Reason::TooOld]);
-    assert_eq!(state.rows["e2"].status, Some(RowStatus::Failed));
+    assert_eq!(world.row("e2").status, Some(RowStatus::Failed));
 }
 
 #[tokio::test(start_paused = true)]
@@ -195,7 +195,7 @@ async fn copies_that_differ_in_their_delivery_are_published_alike_though_nothing
     let world = World::default();
     let claimed = Event::parse(br#"{"eventId":"e3","eventName":"promotionCreated","orgId":1}"#).unwrap().fingerprint();
     let claimed = Row { status: Some(RowStatus::Received), fingerprint: Some(claimed.as_str().to_owned()), ..Row::default() };
-    world.state().rows.insert("e3".to_owned(), claimed);
+    world.put_row("e3", claimed);
     world.state().marks_fail = true;
     let enricher = world.enricher();
     for (received_at_ms, body) in [
@@ -220,7 +220,7 @@ async fn copies_that_differ_in_their_delivery_are_published_alike_though_nothing
     for copies in state.published.chunks(2) {
         assert_eq!(copies[0], copies[1]);
     }
-    assert_eq!(state.rows["e3"].detail, None, "what is claimed and alike by itself is not stored");
+    assert_eq!(world.row("e3").detail, None, "what is claimed and alike by itself is not stored");
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,7 +15,7 @@ async fn what_is_passed_goes_out_as_it_came_without_a_call() {
     assert!(filtered(&world, "1/customer*=pass").enrich(vec![about(5)], MINUTE).await.is_empty());
     let state = world.state();
     assert_eq!((state.calls, &state.published[0]["data"]["enrichment"]["status"]), (0, &json!("none")));
-    assert!(state.snapshots.is_empty());
+    assert!(world.snapshots().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -34,7 +34,7 @@ async fn what_is_ignored_goes_nowhere_and_is_marked() {
     let world = World::default();
     let enricher = filtered(&world, "customerUpdated=ignore");
     assert!(enricher.enrich(vec![about(5)], MINUTE).await.is_empty());
-    let row = world.state().rows["e5"].clone();
+    let row = world.row("e5");
     assert_eq!(row.status, Some(crate::ledger::Status::Published));
     assert!(world.enricher().enrich(vec![about(5)], MINUTE).await.is_empty());
     let state = world.state();
@@ -69,7 +69,7 @@ async fn without_the_key_of_pseudonyms_events_wait_and_nobody_is_asked() {
     let (entity, enrichment) = (&state.published[0]["data"]["entities"][0], &state.published[0]["data"]["enrichment"]);
     assert!(entity["body"]["firstName"].as_str().unwrap().starts_with("hmac-sha256:"));
     assert_eq!(enrichment["redacted"], true);
-    let kept = state.snapshots.values().next().unwrap().state.body().unwrap().get().to_owned();
+    let kept = world.snapshots().values().next().unwrap().state.body().unwrap().get().to_owned();
     assert!(kept.contains("Ana"), "what is remembered is what the next state is compared with");
 }
 
@@ -79,10 +79,7 @@ async fn what_is_redacted_is_stored_so_that_another_key_does_not_tell_it_differe
     let redaction = Redaction { drop: Patterns::parse("name").unwrap(), ..Redaction::default() };
     let body = r#"{"eventId":"p","eventName":"promotionCreated","orgId":1,"createdAt":5,"data":{"name":"x"}}"#;
     let message = || Incoming { body: body.to_owned(), ..about(1) };
-    world.state().rows.insert(
-        "p".to_owned(),
-        crate::ledger::Row { status: Some(crate::ledger::Status::Received), ..crate::ledger::Row::default() },
-    );
+    world.put_row("p", crate::ledger::Row { status: Some(crate::ledger::Status::Received), ..crate::ledger::Row::default() });
     world.state().marks_fail = true;
     assert_eq!(Enricher { redaction, ..world.enricher() }.enrich(vec![message()], MINUTE).await.len(), 1);
     world.state().marks_fail = false;

@@ -1,4 +1,9 @@
-//! The world of these tests: one double for all that an enricher needs.
+//! The world of these tests: one double for all that an enricher needs. Its tables are those of the simulation, which are held to what the
+//! real ones do.
+
+#[path = "../../../tests/doubles/tables.rs"]
+#[allow(dead_code, reason = "the simulation needs more of them")]
+mod tables;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,19 +13,17 @@ use std::{
 
 use serde_json::{Value, value::RawValue};
 
+use self::tables::{FORGOTTEN_AT_ONCE, StoredRow, Tables};
 use super::{super::*, detail_schema};
 use crate::{
     entity::{By, EntityRef, FetchFailure, Fetched, Kind, Scope, Status},
     filter::Filter,
-    ledger::{
-        Identity, Row, Status as RowStatus,
-        writes::{Attempt, Condition, MARK_PUBLISHED, MARK_PUBLISHED_UNSTORED, STORE},
-    },
+    ledger::{Identity, Row},
     metrics::tests::unwritten,
     ports::{Commit, Entities, Entry, FailedKept, Forgotten, Known, Parts, PortError, SecretStore, Written},
     redact::Redaction,
     secret::CachedSecret,
-    snapshot::{Snapshot, may_move},
+    snapshot::Snapshot,
     told::Told,
 };
 
@@ -31,13 +34,13 @@ pub(super) const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// What all the doubles of one test share.
 #[derive(Clone, Default)]
-pub(super) struct World(Arc<Mutex<State>>);
+pub(super) struct World {
+    state: Arc<Mutex<State>>,
+    tables: Tables,
+}
 
 #[derive(Default)]
 pub(super) struct State {
-    pub(super) rows: BTreeMap<String, Row>,
-    pub(super) snapshots: BTreeMap<Key, Snapshot>,
-    pub(super) attempts: BTreeMap<String, u32>,
     pub(super) published: Vec<Value>,
     pub(super) dead: Vec<DeadLetter>,
     pub(super) delays: Vec<(String, u32)>,
@@ -83,7 +86,7 @@ pub(super) struct State {
 
 impl World {
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn enricher(&self) -> Enricher<Self> {
@@ -111,17 +114,31 @@ impl World {
         }
     }
 
-    fn mark(&self, condition: Condition<'_>, key: &str, expires_at_s: i64) -> Result<Written, PortError> {
-        let mut state = self.state();
-        if state.marks_fail {
-            return Err(down("published"));
-        }
-        if !state.allows(condition, key, "") {
-            return Ok(Written::Refused);
-        }
-        let row = state.rows.entry(key.to_owned()).or_default();
-        (row.status, row.detail, row.expires_at_s) = (Some(RowStatus::Published), None, Some(expires_at_s));
-        Ok(Written::Yes)
+    /// A row of the ledger.
+    pub(super) fn row(&self, key: &str) -> Row {
+        self.tables.state().rows[key].row.clone()
+    }
+
+    pub(super) fn put_row(&self, key: &str, row: Row) {
+        self.tables.state().rows.insert(key.to_owned(), StoredRow { row, ..StoredRow::default() });
+    }
+
+    /// What is remembered.
+    pub(super) fn snapshots(&self) -> BTreeMap<Key, Snapshot> {
+        self.tables.state().snapshots.clone()
+    }
+
+    pub(super) fn put_snapshot(&self, key: Key, snapshot: Snapshot) {
+        self.tables.state().snapshots.insert(key, snapshot);
+    }
+
+    /// Failures that were counted as events' own.
+    pub(super) fn attempts(&self) -> u32 {
+        self.tables.state().rows.values().map(|stored| stored.attempts).sum()
+    }
+
+    fn mark(&self, written: impl FnOnce() -> Written) -> Result<Written, PortError> {
+        if self.state().marks_fail { Err(down("published")) } else { Ok(written()) }
     }
 
     pub(super) fn published_ids(&self) -> Vec<String> {
@@ -155,91 +172,55 @@ impl Clock for World {
     }
 }
 
-impl State {
-    fn allows(&self, condition: Condition<'_>, key: &str, fingerprint: &str) -> bool {
-        condition.holds(self.rows.get(key), Attempt { now_ms: NOW_MS, fingerprint })
-    }
-}
-
 impl Ledger for World {
     async fn look(&self, events: &[String], entities: &[Key]) -> Result<Known, PortError> {
-        let state = self.state();
-        if state.ledger_down {
+        if self.state().ledger_down {
             return Err(down("look"));
         }
         assert_eq!(entities.iter().collect::<BTreeSet<_>>().len(), entities.len(), "a key twice is refused");
-        Ok(Known {
-            rows: events.iter().filter_map(|key| Some((key.clone(), state.rows.get(key)?.clone()))).collect(),
-            snapshots: entities.iter().filter_map(|key| Some((key.clone(), state.snapshots.get(key)?.clone()))).collect(),
-        })
+        self.tables.look(events, entities).await
     }
 
     async fn commit(&self, commit: &Commit<'_>) -> Result<Written, PortError> {
-        let row = Row {
-            status: Some(RowStatus::Enriched),
-            fingerprint: Some(commit.identity.fingerprint.as_str().to_owned()),
-            detail: Some(commit.detail.to_owned()),
-            ..Row::default()
+        let is_refused = {
+            let mut state = self.state();
+            let is_refused = state.commits_refused > 0;
+            state.commits_refused = state.commits_refused.saturating_sub(1);
+            is_refused
         };
-        let mut state = self.state();
-        if state.commits_refused > 0 {
-            state.commits_refused -= 1;
-            return Ok(Written::Refused);
-        }
-        let version = |key: &Key| state.snapshots.get(key).map(|known| known.version);
-        if !state.allows(STORE, &commit.identity.key, commit.identity.fingerprint.as_str())
-            || !commit.moves.iter().all(|step| may_move(version(&step.key), step.read_version))
-        {
-            return Ok(Written::Refused);
-        }
-        state.rows.insert(commit.identity.key.clone(), row);
-        for step in commit.moves {
-            state.snapshots.insert(step.key.clone(), step.next.clone());
-        }
-        Ok(Written::Yes)
+        if is_refused { Ok(Written::Refused) } else { self.tables.commit(commit).await }
     }
 
     async fn published(&self, key: &str, expires_at_s: i64) -> Result<Written, PortError> {
-        self.mark(MARK_PUBLISHED, key, expires_at_s)
+        self.mark(|| self.tables.published_now(key, expires_at_s))
     }
 
-    async fn published_unstored(&self, identity: &Identity, _now_s: i64, expires_at_s: i64) -> Result<Written, PortError> {
-        self.mark(MARK_PUBLISHED_UNSTORED, &identity.key, expires_at_s)
+    async fn published_unstored(&self, identity: &Identity, now_s: i64, expires_at_s: i64) -> Result<Written, PortError> {
+        self.mark(|| self.tables.published_unstored_now(identity, now_s, expires_at_s, None))
     }
 
-    async fn ignored(&self, identity: &Identity, _now_s: i64, expires_at_s: i64) -> Result<Written, PortError> {
-        self.mark(MARK_PUBLISHED_UNSTORED, &identity.key, expires_at_s)
+    async fn ignored(&self, identity: &Identity, now_s: i64, expires_at_s: i64) -> Result<Written, PortError> {
+        self.mark(|| self.tables.published_unstored_now(identity, now_s, expires_at_s, Some("ignored")))
     }
 
-    async fn failed(&self, identity: &Identity, _reason: Reason, kept: &FailedKept) -> Result<Written, PortError> {
-        let mut state = self.state();
-        let row = state.rows.entry(identity.key.clone()).or_default();
-        let until_s = if row.detail.is_some() { kept.stored_until_s } else { kept.unstored_until_s };
-        (row.status, row.expires_at_s) = (Some(RowStatus::Failed), Some(until_s));
-        Ok(Written::Yes)
+    async fn failed(&self, identity: &Identity, reason: Reason, kept: &FailedKept) -> Result<Written, PortError> {
+        self.tables.failed(identity, reason, kept).await
     }
 
     async fn forget(&self, customer: &Key) -> Result<Forgotten, PortError> {
-        let mut state = self.state();
-        if state.memory_stuck {
-            return Err(down("forget"));
-        }
-        state.forgotten.push(customer.clone());
-        let theirs = state.snapshots.iter().filter(|(_, snapshot)| snapshot.customer.as_ref() == Some(customer));
-        let theirs: Vec<Key> = theirs.map(|(key, _)| key.clone()).collect();
-        let at_once = state.forgets_at_once.unwrap_or(usize::MAX);
-        theirs.iter().take(at_once).for_each(|key| drop(state.snapshots.remove(key)));
-        Ok(if theirs.len() > at_once { Forgotten::InPart } else { Forgotten::All })
+        let at_once = {
+            let mut state = self.state();
+            if state.memory_stuck {
+                return Err(down("forget"));
+            }
+            state.forgotten.push(customer.clone());
+            state.forgets_at_once.unwrap_or(FORGOTTEN_AT_ONCE)
+        };
+        Ok(self.tables.forget_now(customer, at_once))
     }
 
     async fn count_attempt(&self, key: &str) -> Result<Option<u32>, PortError> {
-        let mut state = self.state();
-        if !state.rows.contains_key(key) {
-            return Ok(None);
-        }
-        let attempts = state.attempts.entry(key.to_owned()).or_default();
-        *attempts += 1;
-        Ok(Some(*attempts))
+        self.tables.count_attempt(key).await
     }
 }
 
