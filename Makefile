@@ -83,6 +83,18 @@ test: check ## Everything, from nothing
 	$(MAKE) up
 	$(STEP) --show '^test result' test-all 'integration tests on the local AWS' -- \
 		cargo test --features sandbox --test all -- --skip template:: --test-threads=8
+	$(MAKE) turmoil
+
+# Its functions find AWS through a proxy of the test's own, so it has a stack for itself. N= for more events, SEED= for other choices.
+.PHONY: turmoil
+turmoil: export LOCAL_AWS_BEHIND_PROXY := 1
+turmoil: export CAPILLARY_EVENTS_COUNT := $(N)
+turmoil: export CAPILLARY_EVENTS_SEED := $(SEED)
+turmoil: tools ## A thousand events while processes are killed, connections break, Capillary fails; N= for more, SEED=
+	@trap '$(MAKE) down' EXIT
+	$(MAKE) up
+	$(STEP) --show '^(seed|test result)' turmoil 'real processes in turmoil (some minutes)' -- \
+		cargo test --features sandbox --test processes -- --nocapture
 
 .PHONY: check
 check: tools ## Format, lints, unit tests, template: what needs no local AWS

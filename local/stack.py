@@ -57,12 +57,13 @@ def up() -> None:
 
 def start_local_aws() -> None:
     """Empties the one that runs, or starts one."""
-    if LOCAL_AWS.is_ours_and_healthy():
+    environment = settings.local_aws_environment()
+    if LOCAL_AWS.runs_in(environment):
         request = urllib.request.Request(f"{settings.AWS_URL}/_ministack/reset", method="POST")
         with urllib.request.urlopen(request, timeout=30):
             return
     LOCAL_AWS.stop()
-    LOCAL_AWS.start([AWS_TOOLS / "bin" / "ministack"], settings.local_aws_environment())
+    LOCAL_AWS.start([AWS_TOOLS / "bin" / "ministack"], environment)
 
 
 def target_directory() -> Path:
@@ -90,6 +91,8 @@ def write_stack_file() -> None:
     build = ROOT / ".aws-sam" / "build"
     stack = {
         "endpoint": settings.AWS_URL,
+        "functionsEndpoint": settings.FUNCTIONS_AWS_URL,
+        "processId": LOCAL_AWS.process_id(),
         "region": settings.REGION,
         "sandboxUrl": settings.SANDBOX_URL,
         "executables": {

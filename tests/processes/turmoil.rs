@@ -1,0 +1,321 @@
+//! The turmoil as a story: it rages, it ends, and what must be true afterwards.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use serde_json::{Value, json};
+
+use crate::bus::Bus;
+use crate::functions::Functions;
+use crate::remains::Remains;
+use crate::sandbox::{LANES, Sandbox};
+use crate::support::events::ORG;
+use crate::support::history::{History, lasting};
+use crate::support::stack::{Aws, Stack};
+use crate::support::wait;
+use crate::tcp_proxy::TcpProxy;
+use crate::troubles::Troubles;
+
+/// Those who change, and their bills.
+const CUSTOMERS: u64 = 40;
+const BILLS: u64 = 20;
+/// A message whose batch died comes again after this many seconds.
+const VISIBILITY_S: u32 = 30;
+/// It rages until this share of all events is published, in percent, but not longer than that for each event.
+const WORST_PERCENT: usize = 80;
+const RAGES_FOR_EACH: Duration = Duration::from_millis(150);
+/// Then lanes that wait for their next attempt have delivered, and messages that wait for theirs are done.
+const DELIVERED_WITHIN: Duration = Duration::from_secs(120);
+const PUBLISHED_WITHIN: Duration = Duration::from_secs(300);
+const SEEN_WITHIN: Duration = Duration::from_secs(20);
+
+/// Everything that takes part.
+pub(crate) struct Turmoil {
+    seed: u64,
+    random: Rng,
+    stack: Stack,
+    aws: Aws,
+    /// Between the functions and AWS.
+    network: TcpProxy,
+    /// Between the sender and the gateway.
+    street: TcpProxy,
+    sandbox: Sandbox,
+    bus: Bus,
+    happenings: Happenings,
+    kills: BTreeMap<&'static str, usize>,
+    failures: BTreeMap<String, u64>,
+    /// What the sender was answered, with how often.
+    answers: BTreeMap<String, usize>,
+    begun: Instant,
+}
+
+/// What happened at Capillary.
+#[derive(Default)]
+struct Happenings {
+    /// The events that tell of it.
+    ids: BTreeSet<String>,
+    /// The last change of each entity.
+    last: BTreeMap<String, String>,
+}
+
+impl Turmoil {
+    pub(crate) async fn begin(seed: u64) -> Self {
+        let stack = Stack::load();
+        let (aws, behind) = (stack.endpoint(), stack.text("/functionsEndpoint"));
+        assert_ne!(aws, behind, "the functions of this stack find AWS without a proxy: run this by `make turmoil`");
+        let mut random = Rng::with_seed(seed);
+        let network = TcpProxy::start(port_of(&behind), port_of(&aws), random.u64(..), 30).await;
+        let street = TcpProxy::start(0, port_of(&aws), random.u64(..), 50).await;
+        let sandbox = Sandbox::sending_through(&stack, street.port()).await;
+        let aws = Aws::connect(&stack).await;
+        let remains = Remains::of(&aws, &stack);
+        assert!(remains.rows().await.is_empty(), "this stack has seen events before: run this by `make turmoil`");
+        remains.hand_out_again_after(VISIBILITY_S).await;
+        let bus = Bus::listen(&aws, &stack).await;
+        Self {
+            seed,
+            random,
+            stack,
+            aws,
+            network,
+            street,
+            sandbox,
+            bus,
+            happenings: Happenings::default(),
+            kills: BTreeMap::new(),
+            failures: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            begun: Instant::now(),
+        }
+    }
+
+    /// So many events are sent, delivered and for the most part published while everything goes wrong.
+    pub(crate) async fn rages_while_capillary_sends(&mut self, events: u32) {
+        let limit = RAGES_FOR_EACH * events;
+        let most = events as usize * WORST_PERCENT / 100;
+        let mut troubles = Troubles::of(&self.sandbox, self.random.fork());
+        let functions = Functions::of(&self.stack);
+        let names = [
+            ("receiver", self.stack.text("/outputs/ReceiverFunctionName")),
+            ("enricher", self.stack.text("/outputs/EnricherFunctionName")),
+        ];
+        let mut kinds = self.random.fork();
+        let life = async {
+            self.happenings.go_on(&self.sandbox, events, self.random.fork()).await;
+            wait::poll(limit.saturating_sub(self.begun.elapsed()), async || {
+                self.bus.take(&self.aws).await;
+                (self.bus.ids().len() >= most).then_some(())
+            })
+            .await;
+        };
+        tokio::select! {
+            () = life => {}
+            never = troubles.go_on() => match never {},
+            never = kill_now_and_then(&functions, &names, &mut kinds, &mut self.kills) => match never {},
+        }
+        troubles.end().await;
+        self.failures = troubles.struck;
+    }
+
+    /// Everything works again, and everybody changes once more.
+    pub(crate) async fn ends(&mut self) {
+        self.network.calm();
+        self.street.calm();
+        println!(
+            "seed {}: after {} s the turmoil ends, with {} of {} events on the bus",
+            self.seed,
+            self.begun.elapsed().as_secs(),
+            self.bus.ids().len(),
+            self.happenings.ids.len()
+        );
+        for entity in 0..CUSTOMERS + BILLS {
+            self.happenings.change(&self.sandbox, entity, "last").await;
+        }
+    }
+
+    /// Within a bounded time nothing is left to do.
+    pub(crate) async fn everything_is_delivered_and_published(&mut self) {
+        let delivered = wait::poll(DELIVERED_WITHIN, async || {
+            let all = self.sandbox.deliveries(None).await;
+            all.iter().all(|delivery| delivery["state"] == "delivered").then_some(())
+        });
+        assert!(delivered.await.is_some(), "seed {}: not everything is delivered", self.seed);
+        for delivery in self.sandbox.deliveries(None).await {
+            for attempt in delivery["attempts"].as_array().expect("attempts") {
+                let answer = attempt["status"].as_u64().map_or_else(|| attempt["error"].to_string(), |status| status.to_string());
+                *self.answers.entry(answer).or_default() += 1;
+            }
+        }
+        // What is acknowledged is in the queue or on the bus, so an empty queue means that there is no more to come.
+        let remains = Remains::of(&self.aws, &self.stack);
+        let done = wait::poll(PUBLISHED_WITHIN, async || (remains.messages().await == 0).then_some(())).await;
+        let all = wait::poll(SEEN_WITHIN, async || {
+            self.bus.take(&self.aws).await;
+            (self.bus.ids().len() >= self.happenings.ids.len()).then_some(())
+        });
+        assert!(
+            done.is_some() & all.await.is_some(),
+            "seed {}: of {} events {} came through the bus; the ledger says {:?}; {} messages are left, and {} dead letters: {:?}",
+            self.seed,
+            self.happenings.ids.len(),
+            self.bus.ids().len(),
+            remains.statuses().await,
+            remains.messages().await,
+            remains.dead_letters().await,
+            remains.reasons().await
+        );
+    }
+
+    /// Enough went wrong to mean something.
+    pub(crate) fn was_no_breeze(&self) {
+        let (seed, summary) = (self.seed, self.summary());
+        for function in ["receiver", "enricher"] {
+            assert!(
+                self.kills.get(function).is_some_and(|kills| *kills >= 8),
+                "seed {seed}: too few {function}s were killed: {summary}"
+            );
+        }
+        for (proxy, least) in [(&self.network, 10), (&self.street, 5)] {
+            for (fault, struck) in proxy.struck() {
+                assert!(struck >= least, "seed {seed}: too little {fault:?}: {summary}");
+            }
+        }
+        let failures: u64 = self.failures.values().sum();
+        assert!(failures >= 20 && self.failures.len() >= 5, "seed {seed}: Capillary failed too rarely: {summary}");
+        // The gateway's answer where a receiver dies.
+        assert!(
+            self.answers.get("502").is_some_and(|deaths| *deaths >= 5),
+            "seed {seed}: too few receivers died at work: {summary}"
+        );
+        assert!(self.bus.doubled() > 0, "seed {seed}: no event was published more than once: {summary}");
+    }
+
+    /// What is promised (README, "What changed" and "For consumers").
+    pub(crate) async fn nothing_is_lost_and_nothing_told_twice(&self) {
+        let seed = self.seed;
+        let ids: BTreeSet<&str> = self.happenings.ids.iter().map(String::as_str).collect();
+        assert_eq!(self.bus.ids(), ids, "seed {seed}: these went through the bus, and those happened");
+        self.the_sender_was_told_nothing_else_in_the_end().await;
+        let remains = Remains::of(&self.aws, &self.stack);
+        let rows = remains.rows().await;
+        assert!(rows.keys().map(String::as_str).eq(ids), "seed {seed}: the ledger has other events");
+        for (id, row) in rows {
+            assert!(row.status() == "PUBLISHED" && !row.has("detail"), "seed {seed}: {id} is {}", row.status());
+        }
+        assert_eq!(remains.dead_letters().await, 0, "seed {seed}: {:?}", remains.reasons().await);
+        let history = History::of_details(self.bus.details());
+        let snapshots = remains.snapshots().await;
+        for entity in 0..CUSTOMERS + BILLS {
+            let Place { kind, id, path } = Place::of(entity);
+            let subject = format!("{kind}/{id}");
+            let snapshot = &snapshots[&format!("{ORG}#{kind}#{id}")];
+            let body = snapshot.body();
+            assert_eq!(history.replay(&subject), (snapshot.version(), lasting(&body)), "seed {seed}: {subject}");
+            // No state ever comes back, so that a value which is told twice was told under two ids.
+            let values = history.values_told(&subject, path);
+            assert!(values.windows(2).all(|pair| pair[0] != pair[1]), "seed {seed}: {subject} is told twice: {values:?}");
+            assert_eq!(
+                body.pointer(path),
+                Some(&json!(self.happenings.last[&subject])),
+                "seed {seed}: {subject} is known as it is"
+            );
+        }
+    }
+
+    /// Nothing but 200 was final, and all else is sent again by Capillary. A gateway on this machine gives 502 where the real one is set to
+    /// 429.
+    async fn the_sender_was_told_nothing_else_in_the_end(&self) {
+        for delivery in self.sandbox.deliveries(None).await {
+            let attempts = delivery["attempts"].as_array().expect("attempts");
+            let (last, before) = attempts.split_last().expect("an attempt");
+            assert_eq!(last["status"], 200, "seed {}: {delivery}", self.seed);
+            let passes = |attempt: &Value| {
+                attempt["error"].is_string() || [429, 502, 504].iter().any(|status| attempt["status"] == *status)
+            };
+            assert!(before.iter().all(passes), "seed {}: {delivery}", self.seed);
+        }
+    }
+
+    /// What went wrong, in one line.
+    pub(crate) fn summary(&self) -> String {
+        format!(
+            "{} events, {} of them more than once, in {} s; killed {:?}; to the functions {:?}; to the sender {:?}; Capillary {:?}; \
+             answers {:?}",
+            self.happenings.ids.len(),
+            self.bus.doubled(),
+            self.begun.elapsed().as_secs(),
+            self.kills,
+            self.network.struck(),
+            self.street.struck(),
+            self.failures,
+            self.answers
+        )
+    }
+
+    pub(crate) async fn leave(self) {
+        self.bus.leave(&self.aws).await;
+    }
+}
+
+/// Where the changes of an entity are seen.
+struct Place {
+    kind: &'static str,
+    id: u64,
+    path: &'static str,
+}
+
+impl Place {
+    fn of(entity: u64) -> Self {
+        if entity < CUSTOMERS {
+            Self { kind: "customer", id: 500_000 + entity, path: "/extendedFields/city" }
+        } else {
+            Self { kind: "transaction", id: 9_000_000 + entity, path: "/billDetails/note" }
+        }
+    }
+}
+
+impl Happenings {
+    /// So many changes, some at once and then none for a while.
+    async fn go_on(&mut self, sandbox: &Sandbox, events: u32, mut random: Rng) {
+        for number in 0..events {
+            self.change(sandbox, random.u64(..CUSTOMERS + BILLS), &number.to_string()).await;
+            if number.is_multiple_of(LANES) {
+                tokio::time::sleep(Duration::from_millis(random.u64(200..1_600))).await;
+            }
+        }
+    }
+
+    /// Somebody moves, or a bill gets another note: something that never was so before.
+    async fn change(&mut self, sandbox: &Sandbox, entity: u64, news: &str) {
+        let Place { kind, id, .. } = Place::of(entity);
+        let value = format!("number {news}");
+        let patch = match kind {
+            "customer" => json!({"extendedFields": {"city": value}}),
+            _ => json!({"customerId": 500_000 + id % CUSTOMERS, "billDetails": {"note": value}}),
+        };
+        self.ids.insert(sandbox.change(&format!("{kind}s/{id}"), &patch).await);
+        self.last.insert(format!("{kind}/{id}"), value);
+    }
+}
+
+/// Kills one of either function's processes, again and again.
+async fn kill_now_and_then(
+    functions: &Functions,
+    names: &[(&'static str, String); 2],
+    random: &mut Rng,
+    kills: &mut BTreeMap<&'static str, usize>,
+) -> Infallible {
+    loop {
+        tokio::time::sleep(Duration::from_millis(random.u64(500..3_000))).await;
+        let (kind, name) = random.choice(names).expect("one of them");
+        if functions.kill_one(name, random) {
+            *kills.entry(*kind).or_default() += 1;
+        }
+    }
+}
+
+fn port_of(url: &str) -> u16 {
+    url.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or_else(|| panic!("no port in {url}"))
+}
