@@ -1,13 +1,14 @@
 //! All that comes through the deployed bus, as a user's rule sees it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
 use serde_json::{Value, json};
 
-use crate::support::detail_schema;
 use crate::support::rules::Rule;
 use crate::support::stack::{Aws, Stack};
+use crate::support::{detail_schema, wait};
 
 /// A rule for every event, and what has come through it.
 pub(crate) struct Bus {
@@ -44,6 +45,15 @@ impl Bus {
             }
             delete.send().await.expect("the queue forgets");
         }
+    }
+
+    /// Takes what comes until there are so many events, or the time is up; whether there are.
+    pub(crate) async fn brings(&mut self, events: usize, limit: Duration, aws: &Aws) -> bool {
+        let all = async || {
+            self.take(aws).await;
+            (self.copies.len() >= events).then_some(())
+        };
+        wait::poll(limit, all).await.is_some()
     }
 
     /// Which events have come.

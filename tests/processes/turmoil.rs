@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
@@ -21,6 +22,8 @@ use crate::troubles::Troubles;
 /// Those who change, and their bills.
 const CUSTOMERS: u64 = 40;
 const BILLS: u64 = 20;
+/// Capillary is ahead of the bus by no more than so many events, so that both functions are at work all the time.
+const AHEAD: usize = 200;
 /// A message whose batch died comes again after this many seconds.
 const VISIBILITY_S: u32 = 30;
 /// It rages until this share of all events is published, in percent, but not longer than that for each event.
@@ -44,7 +47,8 @@ pub(crate) struct Turmoil {
     sandbox: Sandbox,
     bus: Bus,
     happenings: Happenings,
-    kills: BTreeMap<&'static str, usize>,
+    receivers_killed: usize,
+    enrichers_killed: usize,
     failures: BTreeMap<String, u64>,
     /// What the sender was answered, with how often.
     answers: BTreeMap<String, usize>,
@@ -66,7 +70,7 @@ impl Turmoil {
         let (aws, behind) = (stack.endpoint(), stack.text("/functionsEndpoint"));
         assert_ne!(aws, behind, "the functions of this stack find AWS without a proxy: run this by `make turmoil`");
         let mut random = Rng::with_seed(seed);
-        let network = TcpProxy::start(port_of(&behind), port_of(&aws), random.u64(..), 30).await;
+        let network = TcpProxy::start(port_of(&behind), port_of(&aws), random.u64(..), 80).await;
         let street = TcpProxy::start(0, port_of(&aws), random.u64(..), 50).await;
         let sandbox = Sandbox::sending_through(&stack, street.port()).await;
         let aws = Aws::connect(&stack).await;
@@ -84,7 +88,8 @@ impl Turmoil {
             sandbox,
             bus,
             happenings: Happenings::default(),
-            kills: BTreeMap::new(),
+            receivers_killed: 0,
+            enrichers_killed: 0,
             failures: BTreeMap::new(),
             answers: BTreeMap::new(),
             begun: Instant::now(),
@@ -97,23 +102,26 @@ impl Turmoil {
         let most = events as usize * WORST_PERCENT / 100;
         let mut troubles = Troubles::of(&self.sandbox, self.random.fork());
         let functions = Functions::of(&self.stack);
-        let names = [
-            ("receiver", self.stack.text("/outputs/ReceiverFunctionName")),
-            ("enricher", self.stack.text("/outputs/EnricherFunctionName")),
-        ];
-        let mut kinds = self.random.fork();
+        let [receiver, enricher] = ["Receiver", "Enricher"].map(|name| self.stack.text(&format!("/outputs/{name}FunctionName")));
+        let (mut of_receivers, mut of_enrichers) = (self.random.fork(), self.random.fork());
+        let mut pauses = self.random.fork();
         let life = async {
-            self.happenings.go_on(&self.sandbox, events, self.random.fork()).await;
-            wait::poll(limit.saturating_sub(self.begun.elapsed()), async || {
-                self.bus.take(&self.aws).await;
-                (self.bus.ids().len() >= most).then_some(())
-            })
-            .await;
+            let mut left = events;
+            while left > 0 {
+                let burst = LANES.min(left);
+                left -= burst;
+                self.happenings.burst(&self.sandbox, burst, &mut pauses).await;
+                let ahead = self.happenings.ids.len().saturating_sub(AHEAD);
+                self.bus.brings(ahead, limit.saturating_sub(self.begun.elapsed()), &self.aws).await;
+            }
+            self.bus.brings(most, limit.saturating_sub(self.begun.elapsed()), &self.aws).await;
         };
         tokio::select! {
             () = life => {}
             never = troubles.go_on() => match never {},
-            never = kill_now_and_then(&functions, &names, &mut kinds, &mut self.kills) => match never {},
+            // A delivery is a matter of milliseconds, so that most find a receiver with nothing to do.
+            never = kill_now_and_then(&functions, &receiver, 100..900, &mut of_receivers, &mut self.receivers_killed) => match never {},
+            never = kill_now_and_then(&functions, &enricher, 1_000..5_000, &mut of_enrichers, &mut self.enrichers_killed) => match never {},
         }
         troubles.end().await;
         self.failures = troubles.struck;
@@ -151,12 +159,9 @@ impl Turmoil {
         // What is acknowledged is in the queue or on the bus, so an empty queue means that there is no more to come.
         let remains = Remains::of(&self.aws, &self.stack);
         let done = wait::poll(PUBLISHED_WITHIN, async || (remains.messages().await == 0).then_some(())).await;
-        let all = wait::poll(SEEN_WITHIN, async || {
-            self.bus.take(&self.aws).await;
-            (self.bus.ids().len() >= self.happenings.ids.len()).then_some(())
-        });
+        let all = self.bus.brings(self.happenings.ids.len(), SEEN_WITHIN, &self.aws).await;
         assert!(
-            done.is_some() & all.await.is_some(),
+            done.is_some() && all,
             "seed {}: of {} events {} came through the bus; the ledger says {:?}; {} messages are left, and {} dead letters: {:?}",
             self.seed,
             self.happenings.ids.len(),
@@ -171,12 +176,7 @@ impl Turmoil {
     /// Enough went wrong to mean something.
     pub(crate) fn was_no_breeze(&self) {
         let (seed, summary) = (self.seed, self.summary());
-        for function in ["receiver", "enricher"] {
-            assert!(
-                self.kills.get(function).is_some_and(|kills| *kills >= 8),
-                "seed {seed}: too few {function}s were killed: {summary}"
-            );
-        }
+        assert!(self.receivers_killed >= 50 && self.enrichers_killed >= 10, "seed {seed}: too few were killed: {summary}");
         for (proxy, least) in [(&self.network, 10), (&self.street, 5)] {
             for (fault, struck) in proxy.struck() {
                 assert!(struck >= least, "seed {seed}: too little {fault:?}: {summary}");
@@ -241,12 +241,13 @@ impl Turmoil {
     /// What went wrong, in one line.
     pub(crate) fn summary(&self) -> String {
         format!(
-            "{} events, {} of them more than once, in {} s; killed {:?}; to the functions {:?}; to the sender {:?}; Capillary {:?}; \
+            "{} events, {} of them more than once, in {} s; killed {} receivers and {} enrichers; to the functions {:?}; to the sender {:?}; Capillary {:?}; \
              answers {:?}",
             self.happenings.ids.len(),
             self.bus.doubled(),
             self.begun.elapsed().as_secs(),
-            self.kills,
+            self.receivers_killed,
+            self.enrichers_killed,
             self.network.struck(),
             self.street.struck(),
             self.failures,
@@ -277,14 +278,13 @@ impl Place {
 }
 
 impl Happenings {
-    /// So many changes, some at once and then none for a while.
-    async fn go_on(&mut self, sandbox: &Sandbox, events: u32, mut random: Rng) {
-        for number in 0..events {
-            self.change(sandbox, random.u64(..CUSTOMERS + BILLS), &number.to_string()).await;
-            if number.is_multiple_of(LANES) {
-                tokio::time::sleep(Duration::from_millis(random.u64(200..1_600))).await;
-            }
+    /// So many changes at once, and then none for a while.
+    async fn burst(&mut self, sandbox: &Sandbox, changes: u32, random: &mut Rng) {
+        for _ in 0..changes {
+            let news = self.ids.len().to_string();
+            self.change(sandbox, random.u64(..CUSTOMERS + BILLS), &news).await;
         }
+        tokio::time::sleep(Duration::from_millis(random.u64(200..1_600))).await;
     }
 
     /// Somebody moves, or a bill gets another note: something that never was so before.
@@ -300,19 +300,17 @@ impl Happenings {
     }
 }
 
-/// Kills one of either function's processes, again and again.
+/// Kills one of a function's processes, again and again, so many milliseconds apart; whatever it is about to do.
 async fn kill_now_and_then(
     functions: &Functions,
-    names: &[(&'static str, String); 2],
+    name: &str,
+    apart_ms: Range<u64>,
     random: &mut Rng,
-    kills: &mut BTreeMap<&'static str, usize>,
+    kills: &mut usize,
 ) -> Infallible {
     loop {
-        tokio::time::sleep(Duration::from_millis(random.u64(500..3_000))).await;
-        let (kind, name) = random.choice(names).expect("one of them");
-        if functions.kill_one(name, random) {
-            *kills.entry(*kind).or_default() += 1;
-        }
+        tokio::time::sleep(Duration::from_millis(random.u64(apart_ms.clone()))).await;
+        *kills += usize::from(functions.kill_one(name, random));
     }
 }
 
