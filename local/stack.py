@@ -2,7 +2,8 @@
 
 `up` starts the local AWS and the stand-in for Capillary, builds with `sam build`, deploys with `sam deploy`, fills the
 secrets, and writes .local/stack.json, which the demo and the tests read. Every `up` begins with empty tables and queues.
-Ports: LOCAL_AWS_PORT (4566) and SANDBOX_PORT (4580), both on 127.0.0.1 only.
+Ports: LOCAL_AWS_PORT (4566) and SANDBOX_PORT (4580), both on 127.0.0.1 only. With LOCAL_AWS_BEHIND_PROXY the functions look for AWS
+one port further, where a test lets a proxy listen.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ def write_stack_file() -> None:
     stack = {
         "endpoint": settings.AWS_URL,
         "functionsEndpoint": settings.FUNCTIONS_AWS_URL,
-        "processId": LOCAL_AWS.process_id(),
+        "localAwsProcess": str(LOCAL_AWS.process_id()),
         "region": settings.REGION,
         "sandboxUrl": settings.SANDBOX_URL,
         "executables": {

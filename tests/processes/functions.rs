@@ -14,7 +14,7 @@ pub(crate) struct Functions {
 
 impl Functions {
     pub(crate) fn of(stack: &Stack) -> Self {
-        Self { local_aws: stack.number("/processId") }
+        Self { local_aws: stack.text("/localAwsProcess").parse().expect("a process id") }
     }
 
     /// SIGKILL to one of those that run this function; whether there was any.

@@ -1,7 +1,7 @@
 //! A TCP proxy that treats connections as a bad network does. It knows nothing of what they carry.
 //!
 //! What becomes of the nth connection follows from the seed and from n: after so many pieces, of either direction, something goes
-//! wrong. What came first, and how it was cut into pieces, is a matter of the operating system.
+//! wrong. Who came first, and how it was cut into pieces, is a matter of the operating system.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -35,25 +35,33 @@ pub(crate) struct TcpProxy {
     server: JoinHandle<()>,
 }
 
+/// How bad it is.
+#[derive(Clone, Copy)]
+pub(crate) struct Weather {
+    /// One in so many pieces, at the least, goes wrong.
+    pub(crate) pieces: u32,
+    /// So many connections in a hundred are bad from their first piece on. A client that tries again with a new connection needs luck.
+    pub(crate) bad_at_once_percent: u32,
+}
+
 /// What all of its connections share.
 struct Line {
     upstream: SocketAddr,
     seed: u64,
-    /// From 1 to so many pieces pass before something goes wrong.
-    pieces_between: u32,
+    weather: Weather,
     is_calm: AtomicBool,
     struck: [AtomicUsize; FAULTS.len()],
 }
 
 impl TcpProxy {
     /// Listens on a port of 127.0.0.1 (0: any) for another one.
-    pub(crate) async fn start(port: u16, upstream: u16, seed: u64, pieces_between: u32) -> Self {
+    pub(crate) async fn start(port: u16, upstream: u16, seed: u64, weather: Weather) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).await;
         let listener = listener.unwrap_or_else(|error| panic!("the proxy cannot listen on port {port}: {error}"));
         let address = listener.local_addr().expect("its address");
         let upstream = SocketAddr::from(([127, 0, 0, 1], upstream));
         let struck = std::array::from_fn(|_| AtomicUsize::new(0));
-        let line = Arc::new(Line { upstream, seed, pieces_between, is_calm: AtomicBool::new(false), struck });
+        let line = Arc::new(Line { upstream, seed, weather, is_calm: AtomicBool::new(false), struck });
         let shared = Arc::clone(&line);
         let server = tokio::spawn(async move {
             for number in 0.. {
@@ -95,7 +103,8 @@ struct Fate<'a> {
 impl<'a> Fate<'a> {
     fn of(line: &'a Line, number: u64) -> Self {
         let mut random = Rng::with_seed(line.seed ^ number.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        let pieces = random.u32(1..=line.pieces_between);
+        let is_bad_at_once = random.u32(..100) < line.weather.bad_at_once_percent;
+        let pieces = if is_bad_at_once { 1 } else { random.u32(1..=line.weather.pieces) };
         Self { line, random, pieces }
     }
 
@@ -105,7 +114,7 @@ impl<'a> Fate<'a> {
         if self.pieces > 0 {
             return None;
         }
-        self.pieces = self.random.u32(1..=self.line.pieces_between);
+        self.pieces = self.random.u32(1..=self.line.weather.pieces);
         let fault = *self.random.choice(&FAULTS).expect("one of them");
         if self.line.is_calm.load(Ordering::SeqCst) {
             return None;

@@ -38,12 +38,6 @@ impl Stack {
             .to_owned()
     }
 
-    /// A number of the file, by JSON pointer.
-    pub(crate) fn number(&self, pointer: &str) -> u32 {
-        let number = self.document.pointer(pointer).and_then(Value::as_u64).and_then(|number| number.try_into().ok());
-        number.unwrap_or_else(|| panic!("the stack file has no number at {pointer}: run `make up` again"))
-    }
-
     /// Headers that the deployed webhook's secret accepts.
     pub(crate) fn webhook_headers(&self) -> Vec<(String, String)> {
         let headers = self.document["webhookHeaders"].as_object().expect("webhookHeaders in the stack file");
