@@ -3,6 +3,7 @@
 //! What becomes of the nth connection follows from the seed and from n: after so many pieces, of either direction, something goes
 //! wrong. Who came first, and how it was cut into pieces, is a matter of the operating system.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -50,6 +51,8 @@ struct Line {
     seed: u64,
     weather: Weather,
     is_calm: AtomicBool,
+    is_down: AtomicBool,
+    outages: AtomicUsize,
     struck: [AtomicUsize; FAULTS.len()],
 }
 
@@ -61,7 +64,15 @@ impl TcpProxy {
         let address = listener.local_addr().expect("its address");
         let upstream = SocketAddr::from(([127, 0, 0, 1], upstream));
         let struck = std::array::from_fn(|_| AtomicUsize::new(0));
-        let line = Arc::new(Line { upstream, seed, weather, is_calm: AtomicBool::new(false), struck });
+        let line = Arc::new(Line {
+            upstream,
+            seed,
+            weather,
+            is_calm: AtomicBool::new(false),
+            is_down: AtomicBool::new(false),
+            outages: AtomicUsize::new(0),
+            struck,
+        });
         let shared = Arc::clone(&line);
         let server = tokio::spawn(async move {
             for number in 0.. {
@@ -76,9 +87,26 @@ impl TcpProxy {
         self.address.port()
     }
 
+    /// Breaks down for less than a second, again and again: whatever is said meanwhile ends in a reset, retries and all.
+    pub(crate) async fn break_down_now_and_then(&self, random: &mut Rng) -> Infallible {
+        loop {
+            tokio::time::sleep(Duration::from_millis(random.u64(2_000..6_000))).await;
+            self.line.outages.fetch_add(1, Ordering::SeqCst);
+            self.line.is_down.store(true, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_millis(random.u64(300..900))).await;
+            self.line.is_down.store(false, Ordering::SeqCst);
+        }
+    }
+
+    /// How often it broke down.
+    pub(crate) fn outages(&self) -> usize {
+        self.line.outages.load(Ordering::SeqCst)
+    }
+
     /// From now on everything passes, but for what is lost in a black hole already.
     pub(crate) fn calm(&self) {
         self.line.is_calm.store(true, Ordering::SeqCst);
+        self.line.is_down.store(false, Ordering::SeqCst);
     }
 
     /// How often each kind of fault has struck.
@@ -110,6 +138,9 @@ impl<'a> Fate<'a> {
 
     /// What goes wrong with the next piece.
     fn next(&mut self) -> Option<Fault> {
+        if self.line.is_down.load(Ordering::SeqCst) {
+            return Some(Fault::Reset);
+        }
         self.pieces -= 1;
         if self.pieces > 0 {
             return None;

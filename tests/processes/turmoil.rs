@@ -18,7 +18,7 @@ use crate::tcp_proxy::{TcpProxy, Weather};
 use crate::troubles::Troubles;
 
 /// The functions keep their connections, and try a call three times.
-const NETWORK: Weather = Weather { pieces: 100, bad_at_once_percent: 45 };
+const NETWORK: Weather = Weather { pieces: 100, bad_at_once_percent: 30 };
 /// The sender has a new connection for each attempt.
 const STREET: Weather = Weather { pieces: 50, bad_at_once_percent: 0 };
 /// Capillary is ahead of the bus by no more than so many events, so that both functions are at work all the time.
@@ -94,7 +94,7 @@ impl Turmoil {
         let functions = Functions::of(&self.stack);
         let [receiver, enricher] = ["Receiver", "Enricher"].map(|name| self.stack.text(&format!("/outputs/{name}FunctionName")));
         let (mut of_receivers, mut of_enrichers) = (self.random.fork(), self.random.fork());
-        let mut pauses = self.random.fork();
+        let (mut of_outages, mut pauses) = (self.random.fork(), self.random.fork());
         let life = async {
             let mut left = events;
             while left > 0 {
@@ -109,6 +109,7 @@ impl Turmoil {
         tokio::select! {
             () = life => {}
             never = troubles.go_on() => match never {},
+            never = self.network.break_down_now_and_then(&mut of_outages) => match never {},
             // A delivery is a matter of milliseconds, so that most find a receiver with nothing to do.
             never = kill_now_and_then(&functions, &receiver, 100..900, &mut of_receivers, &mut self.receivers_killed) => match never {},
             never = kill_now_and_then(&functions, &enricher, 2_000..6_000, &mut of_enrichers, &mut self.enrichers_killed) => match never {},
@@ -173,6 +174,7 @@ impl Turmoil {
                 assert!(struck >= least, "seed {seed}: too little {fault:?}: {summary}");
             }
         }
+        assert!(self.network.outages() >= 10, "seed {seed}: too few outages: {summary}");
         let failures: u64 = self.failures.values().sum();
         assert!(
             failures >= 20 && self.failures.values().filter(|struck| **struck > 0).count() >= 5,
@@ -189,7 +191,7 @@ impl Turmoil {
     /// What went wrong, in one line.
     pub(crate) fn summary(&self) -> String {
         format!(
-            "{} events, {} of them more than once, in {} s; killed {} receivers and {} enrichers; to the functions {:?}; to the sender {:?}; Capillary {:?}; \
+            "{} events, {} of them more than once, in {} s; killed {} receivers and {} enrichers; to the functions {:?} and {} outages; to the sender {:?}; Capillary {:?}; \
              answers {:?}",
             self.happenings.ids.len(),
             self.bus.doubled(),
@@ -197,6 +199,7 @@ impl Turmoil {
             self.receivers_killed,
             self.enrichers_killed,
             self.network.struck(),
+            self.network.outages(),
             self.street.struck(),
             self.failures,
             self.answers
