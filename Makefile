@@ -84,6 +84,18 @@ test: check ## Everything, from nothing
 	$(MAKE) up
 	$(STEP) --show '^test result' test-all 'integration tests on the local AWS' -- \
 		cargo test --features sandbox --test all -- --skip template:: --test-threads=8
+	$(MAKE) turmoil
+
+# Its functions find AWS through a proxy of the test's own, so it has a stack for itself. N= for more events, SEED= for other choices.
+.PHONY: turmoil
+turmoil: export LOCAL_AWS_BEHIND_PROXY := 1
+turmoil: export CAPILLARY_EVENTS_COUNT := $(N)
+turmoil: export CAPILLARY_EVENTS_SEED := $(SEED)
+turmoil: tools ## A thousand events while processes are killed, connections break, Capillary fails; N= for more, SEED=
+	@trap '$(MAKE) down' EXIT
+	$(MAKE) up
+	$(STEP) --show '^(seed|test result)' turmoil 'real processes in turmoil (some minutes)' -- \
+		cargo test --features sandbox --test processes -- --nocapture
 
 .PHONY: check
 check: tools ## Format, lints, unit tests, template: what needs no local AWS
@@ -94,10 +106,9 @@ check: tools ## Format, lints, unit tests, template: what needs no local AWS
 	@AWS_DEFAULT_REGION=us-east-1 $(WITH_SAM_TOOLS) $(STEP) validate 'sam validate --lint' -- $(SAM) validate --lint
 	@$(STEP) --show '^test result' test-template 'the template against the design' -- cargo test --features sandbox --test all template::
 
-N ?= 100000
 .PHONY: chaos
 chaos: ## More simulated stories than the tests play, and others each time: N=100000 SEED=
-	@CAPILLARY_EVENTS_STORIES=$(N) CAPILLARY_EVENTS_SEED=$(or $(SEED),$(shell date +%s)) \
+	@CAPILLARY_EVENTS_STORIES=$(or $(N),100000) CAPILLARY_EVENTS_SEED=$(or $(SEED),$(shell date +%s)) \
 		cargo test --features sandbox --test simulation -- --nocapture whatever_goes_wrong_together
 
 .PHONY: deny

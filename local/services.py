@@ -57,7 +57,8 @@ class Service:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self.record.write_text(json.dumps({"pid": process.pid, "started": started_at(process.pid), "port": self.port}), encoding="utf-8")
+        record = {"pid": process.pid, "started": started_at(process.pid), "port": self.port, "environment": dict(environment)}
+        self.record.write_text(json.dumps(record), encoding="utf-8")
         deadline = time.monotonic() + START_SECONDS
         while not self.is_healthy():
             if process.poll() is not None or time.monotonic() > deadline:
@@ -84,6 +85,11 @@ class Service:
         """Whether the program that was started here, on this very port, answers."""
         record = self.read_record()
         return record is not None and record.get("port") == self.port and self.process_id() is not None and self.is_healthy()
+
+    def runs_in(self, environment: Mapping[str, str]) -> bool:
+        """Whether it answers, and was started with just these variables."""
+        record = self.read_record()
+        return record is not None and record.get("environment") == dict(environment) and self.is_ours_and_healthy()
 
     def stop(self) -> bool:
         """Ends the program and what it started (the functions are in its process group); tells whether there was any."""

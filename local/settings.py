@@ -19,6 +19,8 @@ STACK_FILE = LOCAL / "stack.json"
 AWS_PORT = int(os.environ.get("LOCAL_AWS_PORT", "4566"))
 SANDBOX_PORT = int(os.environ.get("SANDBOX_PORT", "4580"))
 AWS_URL = f"http://127.0.0.1:{AWS_PORT}"
+# Where the functions look for AWS: there itself, or one port further, where a test lets a proxy listen that breaks connections.
+FUNCTIONS_AWS_URL = f"http://127.0.0.1:{AWS_PORT + 1}" if os.environ.get("LOCAL_AWS_BEHIND_PROXY") else AWS_URL
 SANDBOX_URL = f"http://127.0.0.1:{SANDBOX_PORT}"
 
 WEBHOOK_SECRET_FILE = ROOT / "local" / "secrets" / "webhook.json"
@@ -69,7 +71,7 @@ def local_aws_environment() -> dict[str, str]:
         "PATH": f"{AWS_TOOLS / 'bin'}{os.pathsep}/usr/local/bin:/usr/bin:/bin",
         "HOME": str(home),
         "TMPDIR": str(temporary),
-        "AWS_ENDPOINT_URL": AWS_URL,
+        "AWS_ENDPOINT_URL": FUNCTIONS_AWS_URL,
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(AWS_PORT),
     }

@@ -2,7 +2,8 @@
 
 `up` starts the local AWS and the stand-in for Capillary, builds with `sam build`, deploys with `sam deploy`, fills the
 secrets, and writes .local/stack.json, which the demo and the tests read. Every `up` begins with empty tables and queues.
-Ports: LOCAL_AWS_PORT (4566) and SANDBOX_PORT (4580), both on 127.0.0.1 only.
+Ports: LOCAL_AWS_PORT (4566) and SANDBOX_PORT (4580), both on 127.0.0.1 only. With LOCAL_AWS_BEHIND_PROXY the functions look for AWS
+one port further, where a test lets a proxy listen.
 """
 
 from __future__ import annotations
@@ -57,12 +58,13 @@ def up() -> None:
 
 def start_local_aws() -> None:
     """Empties the one that runs, or starts one."""
-    if LOCAL_AWS.is_ours_and_healthy():
+    environment = settings.local_aws_environment()
+    if LOCAL_AWS.runs_in(environment):
         request = urllib.request.Request(f"{settings.AWS_URL}/_ministack/reset", method="POST")
         with urllib.request.urlopen(request, timeout=30):
             return
     LOCAL_AWS.stop()
-    LOCAL_AWS.start([AWS_TOOLS / "bin" / "ministack"], settings.local_aws_environment())
+    LOCAL_AWS.start([AWS_TOOLS / "bin" / "ministack"], environment)
 
 
 def target_directory() -> Path:
@@ -90,6 +92,8 @@ def write_stack_file() -> None:
     build = ROOT / ".aws-sam" / "build"
     stack = {
         "endpoint": settings.AWS_URL,
+        "functionsEndpoint": settings.FUNCTIONS_AWS_URL,
+        "localAwsProcess": str(LOCAL_AWS.process_id()),
         "region": settings.REGION,
         "sandboxUrl": settings.SANDBOX_URL,
         "executables": {

@@ -14,7 +14,10 @@ use crate::story::{Script, play};
 
 /// A number from the environment.
 pub(crate) fn number_from(variable: &str, default: u64) -> u64 {
-    std::env::var(variable).ok().map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{variable} is no number")))
+    std::env::var(variable)
+        .ok()
+        .filter(|text| !text.is_empty())
+        .map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{variable} is no number")))
 }
 
 /// Plays a story for each of these; the first that goes wrong is played once more, and told from beginning to end.

@@ -54,8 +54,14 @@ impl History {
     /// Of all that a world's enrichers ever sent to the bus.
     #[track_caller]
     pub(crate) fn of(world: &World) -> Self {
+        Self::of_details(world.sent_details())
+    }
+
+    /// Of these, in which an id may stand more than once.
+    #[track_caller]
+    pub(crate) fn of_details(details: impl IntoIterator<Item = String>) -> Self {
         let mut texts: BTreeMap<String, String> = BTreeMap::new();
-        for text in world.sent_details() {
+        for text in details {
             let detail: Value = serde_json::from_str(&text).expect("Detail is JSON");
             let id = detail["id"].as_str().expect("an id").to_owned();
             let first = texts.entry(id.clone()).or_insert_with(|| text.clone());
