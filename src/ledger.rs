@@ -9,7 +9,12 @@
 
 pub mod writes;
 
-use crate::event::{Event, Fingerprint};
+use std::fmt;
+
+use crate::{
+    event::{Event, Fingerprint},
+    untold::Untold,
+};
 
 /// How long a claim keeps others from enqueuing the same event. Longer than the receiver may take to answer, so that who takes
 /// a claim over knows that the first one is no longer at work.
@@ -111,8 +116,8 @@ impl Claim {
     }
 }
 
-/// A row as found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// A row as found. The detail does not print.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Row {
     /// Where the event stands; none for a word that this version does not know.
     pub status: Option<Status>,
@@ -126,6 +131,20 @@ pub struct Row {
     pub expires_at_s: Option<i64>,
     /// The outgoing event, as JSON text.
     pub detail: Option<String>,
+}
+
+impl fmt::Debug for Row {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Row")
+            .field("status", &self.status)
+            .field("fingerprint", &self.fingerprint)
+            .field("claim_id", &self.claim_id)
+            .field("lease_until_ms", &self.lease_until_ms)
+            .field("expires_at_s", &self.expires_at_s)
+            .field("detail", &self.detail.as_deref().map(Untold::text))
+            .finish()
+    }
 }
 
 /// What a refused claim means.
@@ -159,8 +178,8 @@ pub fn judge_refusal(claim: &Claim, row: &Row) -> Refusal {
     Refusal::Leased { remaining_ms: (row.lease_until_ms.unwrap_or_default() - claim.now_ms).max(0) }
 }
 
-/// What the enricher does with an event whose row it has read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What the enricher does with an event whose row it has read. The detail does not print.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Step {
     /// Nothing is left to do.
     Done,
@@ -173,6 +192,17 @@ pub enum Step {
     },
     /// The row is another event's: look under the second key.
     AnotherEvent,
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done => formatter.write_str("Done"),
+            Self::Publish(detail) => write!(formatter, "Publish{:?}", Untold::text(detail)),
+            Self::WorkOut { is_claimed } => formatter.debug_struct("WorkOut").field("is_claimed", is_claimed).finish(),
+            Self::AnotherEvent => formatter.write_str("AnotherEvent"),
+        }
+    }
 }
 
 /// Decides what an event needs. `None`: no row; one past its expiry counts as none, though it may still be there.

@@ -58,3 +58,4 @@ pub mod secret;
 pub mod snapshot;
 pub mod stamp;
 pub mod told;
+mod untold;

@@ -28,21 +28,21 @@ const CLOSED_FOR_MS: i64 = 10 * 60 * 1000;
 /// `entityType` of rows about a card; all others are about a customer.
 const CARD: &str = "CARD";
 
-/// One page.
-#[derive(Debug, Default, Deserialize)]
+/// One page. It does not print, as the rows in it do not: they hold somebody's data.
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Page {
     data: Vec<Value>,
     pagination: Pagination,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Pagination {
     total_pages: u32,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Row {
     request_id: Option<String>,
@@ -52,7 +52,7 @@ struct Row {
     events: Vec<AuditEvent>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct AuditEvent {
     event_type: Option<String>,
@@ -60,7 +60,7 @@ struct AuditEvent {
     additional_fields: Option<Fields>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Fields {
     previous_value: Option<Value>,

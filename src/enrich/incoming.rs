@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     sync::{Mutex, PoisonError},
     time::Instant,
 };
@@ -12,13 +13,14 @@ use crate::{
     ledger::Identity,
     message::TraceHeader,
     routes::{self, Behind},
+    untold::Untold,
 };
 
 /// The longest ledger key (one that can be none would make the ledger refuse the whole batch): <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>.
 const MAX_KEY_BYTES: usize = 2048;
 
-/// A message from the events queue.
-#[derive(Debug, Clone, Default)]
+/// A message from the events queue. Its body does not print.
+#[derive(Clone, Default)]
 pub struct Incoming {
     /// SQS's id of it, by which a failure is reported.
     pub message_id: String,
@@ -38,6 +40,18 @@ pub struct Incoming {
     pub sent_at_ms: Option<i64>,
     /// The trace that it belongs to.
     pub trace: Option<TraceHeader>,
+}
+
+impl fmt::Debug for Incoming {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Incoming")
+            .field("message_id", &self.message_id)
+            .field("body", &Untold::text(&self.body))
+            .field("key", &self.key)
+            .field("receive_count", &self.receive_count)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A message whose body is an event.
