@@ -24,6 +24,15 @@ const OUTLIVES_S: i64 = 60 * 60;
 /// Text that only helps people find a row is left out where it is longer, so that a row stays under 1 KB: one write unit.
 const MAX_TEXT_BYTES: usize = 128;
 
+/// The longest key: an id of 256 characters, with a fingerprint behind it.
+const MAX_KEY_CHARS: usize = 256 + 1 + 16;
+
+/// Whether a text can be a key: printable ASCII characters, as an id has them. Another one, which only a message that was written by hand
+/// can have, would be no id for consumers, or make DynamoDB refuse the whole batch.
+pub fn is_key(text: &str) -> bool {
+    (1..=MAX_KEY_CHARS).contains(&text.len()) && text.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
+}
+
 /// Where an event stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
@@ -287,6 +296,18 @@ mod tests {
         assert_eq!(step(Some(stored(Status::Failed))), Step::Publish("{}".into()));
         assert_eq!(step(Some(Row { expires_at_s: Some(50), ..row(Status::Published) })), Step::WorkOut { is_claimed: false });
         assert_eq!(step(Some(Row { fingerprint: Some("other".into()), ..row(Status::Published) })), Step::AnotherEvent);
+    }
+
+    #[test]
+    fn every_id_can_be_a_key_and_so_can_the_second_key_of_the_longest() {
+        let longest = format!(r#"{{"eventId":"{}"}}"#, "~".repeat(256));
+        for body in [longest.as_str(), "{}", r#"{"eventId":" "}"#, r#"{"eventId":15}"#] {
+            let identity = Identity::of(&Event::parse(body.as_bytes()).unwrap(), 0);
+            assert!(is_key(&identity.key) && is_key(&identity.beside_another_event().key), "{body}");
+        }
+        for none in ["", "\n", "é", &"x".repeat(274)] {
+            assert!(!is_key(none), "{none}");
+        }
     }
 
     #[test]
