@@ -95,7 +95,6 @@ fn the_way_to_tell_what_prints_tells_it() {
 }
 
 #[test]
-#[expect(clippy::needless_borrow, reason = "whether a reference is needed is how it is told what a type implements")]
 fn nothing_that_holds_somebodys_data_or_a_secret_shows_it() {
     let body = format!(
         r#"{{"eventId":"e","eventName":"customerUpdated","orgId":1,"data":{{"firstName":"{MARK}","customerIdentifiers":{{"customerId":5}},
