@@ -80,7 +80,7 @@ fn mutated(seeds: &[Vec<u8>], seed: &Index, mutations: &[Mutation]) -> Vec<u8> {
 }
 
 /// So many inputs for each judge.
-const CASES: u32 = 300;
+const CASES: u32 = 200;
 
 proptest! {
     #![proptest_config(Config { cases: CASES, max_shrink_iters: 500, ..Config::default() })]

@@ -81,12 +81,12 @@ pub(crate) fn values() -> Vec<(&'static str, String)> {
         ("a text in single quotes", own("'a'")),
         ("a number with a zero before", own("01")),
         ("a number with nothing after its point", own("1.")),
-        ("a long text", format!("\"{}\"", "é".repeat(70_000))),
+        ("a long text", format!("\"{}\"", "é".repeat(20_000))),
         (
             "many members",
-            format!("{{{}}}", (0..3000).map(|number| format!("\"k{number}\":{number}")).collect::<Vec<_>>().join(",")),
+            format!("{{{}}}", (0..1000).map(|number| format!("\"k{number}\":{number}")).collect::<Vec<_>>().join(",")),
         ),
-        ("many elements", format!("[{}]", vec!["{\"customerIdentifiers\":{\"customerId\":7},\"id\":7}"; 1000].join(","))),
+        ("many elements", format!("[{}]", vec!["{\"customerIdentifiers\":{\"customerId\":7},\"id\":7}"; 200].join(","))),
     ]
 }
 
