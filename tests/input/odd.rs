@@ -141,6 +141,16 @@ fn an_odd_id_name_org_or_time_is_survived() {
     }
 }
 
+#[test]
+fn of_what_no_queue_takes_the_beginning_and_the_hash_are_kept() {
+    let mut random = fastrand::Rng::with_seed(7);
+    let noise: String = std::iter::repeat_with(|| random.alphanumeric()).take(1_700_000).collect();
+    let bytes: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(1_100_000).collect();
+    for body in [format!("{{\"eventName\":\"a\",\"data\":\"{noise}\"}}").into_bytes(), noise.into_bytes(), bytes] {
+        assert!(judges::taken_in(&body).is_empty(), "it is answered 413");
+    }
+}
+
 /// More than any delivery has: as large as the gateway lets through, and of the shapes that take the longest to read.
 #[test]
 fn five_megabytes_are_read_in_time() {
