@@ -88,7 +88,7 @@ test: check ## Everything, from nothing
 check: tools ## Format, lints, unit tests, template: what needs no local AWS
 	@$(STEP) fmt 'format' -- cargo fmt --check
 	@$(STEP) clippy 'lints' -- cargo clippy --features sandbox --all-targets -- -D warnings
-	@$(STEP) --show '^test result' test-unit 'unit tests' -- cargo test --features sandbox --lib --bins --test protocol
+	@$(STEP) --show '^test result' test-unit 'unit tests' -- cargo test --features sandbox --lib --bins --test protocol --test input
 	@AWS_DEFAULT_REGION=us-east-1 $(WITH_SAM_TOOLS) $(STEP) validate 'sam validate --lint' -- $(SAM) validate --lint
 	@$(STEP) --show '^test result' test-template 'the template against the design' -- cargo test --features sandbox --test all template::
 
@@ -97,9 +97,14 @@ deny: ## Licences, sources and bans of all dependencies (installs cargo-deny int
 	@$(STEP) cargo-deny 'cargo-deny' -- cargo install --quiet --locked --version 0.20.2 --root .tools/cargo cargo-deny
 	@$(STEP) deny 'licences, sources, bans' -- .tools/cargo/bin/cargo-deny check licenses bans sources
 
+.PHONY: fuzz
+fuzz: ## libFuzzer's input for TIME=60 seconds each (installs cargo-fuzz into .tools; builds all once more); TARGET=body for one
+	@$(STEP) cargo-fuzz 'cargo-fuzz' -- cargo install --quiet --locked --version 0.13.2 --root .tools/cargo cargo-fuzz
+	@$(PYTHON) local/fuzz.py $(or $(TIME),60) $(TARGET)
+
 .PHONY: clean
 clean: down ## Remove everything that was built or installed here
-	@rm -rf .tools .aws-sam .local
+	@rm -rf .tools .aws-sam .local fuzz/target fuzz/corpus fuzz/artifacts
 	@cargo clean
 
 # Recipes with a trap are one script each (the others are right either way).
