@@ -101,8 +101,8 @@ turmoil: tools ## A thousand events while processes are killed, connections brea
 check: tools ## Format, lints, unit tests, template: what needs no local AWS
 	@$(STEP) fmt 'format' -- cargo fmt --check
 	@$(STEP) clippy 'lints' -- cargo clippy --features sandbox --all-targets -- -D warnings
-	@$(STEP) --show '^test result' test-unit 'unit tests, the model, ten thousand simulated stories' -- \
-		cargo test --features sandbox --lib --bins --test protocol --test simulation
+	@$(STEP) --show '^test result' test-unit 'unit tests, odd input, the model, ten thousand simulated stories' -- \
+		cargo test --features sandbox --lib --bins --test protocol --test input --test simulation
 	@AWS_DEFAULT_REGION=us-east-1 $(WITH_SAM_TOOLS) $(STEP) validate 'sam validate --lint' -- $(SAM) validate --lint
 	@$(STEP) --show '^test result' test-template 'the template against the design' -- cargo test --features sandbox --test all template::
 
@@ -124,9 +124,14 @@ advisories: ## Known holes in dependencies, from RustSec's database
 	@$(STEP) cargo-deny 'cargo-deny' -- $(INSTALL) cargo-deny@0.20.2
 	@$(STEP) advisories 'advisories' -- .tools/cargo/bin/cargo-deny check advisories
 
+.PHONY: fuzz
+fuzz: ## libFuzzer's input for TIME=60 seconds each (installs cargo-fuzz into .tools; builds all once more); TARGET=body for one
+	@$(STEP) cargo-fuzz 'cargo-fuzz' -- cargo install --quiet --locked --version 0.13.2 --root .tools/cargo cargo-fuzz
+	@$(PYTHON) local/fuzz.py $(or $(TIME),60) $(TARGET)
+
 .PHONY: clean
 clean: down ## Remove everything that was built or installed here
-	@rm -rf .tools .aws-sam .local
+	@rm -rf .tools .aws-sam .local fuzz/target fuzz/corpus fuzz/artifacts
 	@cargo clean
 
 # Recipes with a trap are one script each (the others are right either way).

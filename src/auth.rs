@@ -2,11 +2,12 @@
 //!
 //! Capillary signs nothing; configured headers are the whole of its authentication (facts 3.1).
 
+mod digest;
+
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName};
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -14,6 +15,7 @@ use crate::{
     ports::{Clock, SecretStore},
     secret::{CachedSecret, Meaning, Reread},
 };
+use digest::ValueDigest;
 
 /// The secret: `{"headers": {"authorization": ["Basic new", "Basic old"]}, "holdUntil": "2026-12-01T00:00:00Z"}`.
 ///
@@ -22,9 +24,6 @@ pub struct WebhookSecret {
     headers: Vec<(HeaderName, Vec<ValueDigest>)>,
     hold_until_ms: Option<i64>,
 }
-
-/// Digests are compared, not values: all have one length, so the comparison tells nothing of the value's.
-type ValueDigest = [u8; 32];
 
 impl Meaning for WebhookSecret {
     fn parse(text: &str) -> Result<Self, &'static str> {
@@ -49,7 +48,7 @@ impl Meaning for WebhookSecret {
             if headers.iter().any(|(known, _)| *known == name) {
                 return Err("the webhook secret names a header twice");
             }
-            headers.push((name, values.iter().map(|value| digest(value.as_bytes())).collect()));
+            headers.push((name, values.iter().map(|value| ValueDigest::of(value.as_bytes())).collect()));
         }
         let hold_until_ms = match written.hold_until {
             None => None,
@@ -68,16 +67,12 @@ impl WebhookSecret {
             let mut presented = headers.get_all(name).iter();
             let (value, further) = (presented.next(), presented.next());
             let single = Choice::from(u8::from(value.is_some() && further.is_none()));
-            let presented = digest(value.map(http::HeaderValue::as_bytes).unwrap_or_default());
+            let presented = ValueDigest::of(value.map(http::HeaderValue::as_bytes).unwrap_or_default());
             let known = configured.iter().fold(Choice::from(0), |known, digest| known | digest.ct_eq(&presented));
             accepted &= single & known;
         }
         accepted.into()
     }
-}
-
-fn digest(value: &[u8]) -> ValueDigest {
-    Sha256::digest(value).into()
 }
 
 fn milliseconds(text: &str) -> Option<i64> {
@@ -200,6 +195,30 @@ mod tests {
             &[("authorization", "Basic new, Basic new"), ("x-webhook-key", "k")],
         ] {
             assert!(!secret.accepts(&headers(bad)), "{bad:?}");
+        }
+    }
+
+    /// By its time alone a stranger could tell which header was wrong, and with which of the values it began.
+    #[test]
+    fn every_configured_value_is_compared_every_time() {
+        let three = r#"{"headers":{"a":["1","2","3"],"b":["4"],"c":["5","6"]}}"#;
+        let secret = WebhookSecret::parse(three).unwrap();
+        let deliveries: [(&[(&str, &str)], bool); 11] = [
+            (&[("a", "1"), ("b", "4"), ("c", "5")], true),
+            (&[("a", "2"), ("b", "4"), ("c", "6")], true),
+            (&[("a", "3"), ("b", "4"), ("c", "6")], true),
+            (&[], false),
+            (&[("a", "1")], false),
+            (&[("c", "5")], false),
+            (&[("a", "wrong"), ("b", "4"), ("c", "5")], false),
+            (&[("a", "1"), ("b", "wrong"), ("c", "5")], false),
+            (&[("a", "1"), ("b", "4"), ("c", "wrong")], false),
+            (&[("a", "1"), ("a", "1"), ("b", "4"), ("c", "5")], false),
+            (&[("a", ""), ("b", ""), ("c", "")], false),
+        ];
+        for (delivery, accepted) in deliveries {
+            let outcome = digest::tests::comparisons(|| secret.accepts(&headers(delivery)));
+            assert_eq!(outcome, (6, accepted), "{delivery:?}");
         }
     }
 

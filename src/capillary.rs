@@ -1,7 +1,7 @@
 //! Capillary's APIs: credentials, tokens, calls, and what their answers mean.
 
 pub mod answer;
-mod audits;
+pub mod audits;
 pub mod client;
 pub mod credentials;
 mod their_clock;

@@ -22,7 +22,8 @@ impl Clock for SystemClock {
 
 /// RFC 3339 in UTC with milliseconds: `2026-01-31T09:30:00.000Z`. Times that can't be written so become 1970.
 pub fn rfc3339(ms: i64) -> String {
-    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000);
+    let time = time.ok().filter(|time| time.year() >= 0).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     time.format(format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z")).unwrap_or_default()
 }
 
@@ -32,6 +33,8 @@ mod tests {
     fn times_are_written_in_utc_with_milliseconds() {
         assert_eq!(super::rfc3339(1_631_580_115_710), "2021-09-14T00:41:55.710Z");
         assert_eq!(super::rfc3339(0), "1970-01-01T00:00:00.000Z");
-        assert_eq!(super::rfc3339(i64::MAX), "1970-01-01T00:00:00.000Z");
+        for ms in [i64::MAX, i64::MIN, -100_000_000_000_000] {
+            assert_eq!(super::rfc3339(ms), "1970-01-01T00:00:00.000Z");
+        }
     }
 }

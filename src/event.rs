@@ -4,6 +4,7 @@
 //! dropped, renamed or rounded on its way to the bus. What shapes occur: Capillary's guide shows several, and a delivery
 //! does not say which one it has, so the shape itself decides.
 
+mod canonical;
 mod identity;
 mod shape;
 

@@ -9,7 +9,12 @@
 
 pub mod writes;
 
-use crate::event::{Event, Fingerprint};
+use std::fmt;
+
+use crate::{
+    event::{Event, Fingerprint},
+    untold::Untold,
+};
 
 /// How long a claim keeps others from enqueuing the same event. Longer than the receiver may take to answer, so that who takes
 /// a claim over knows that the first one is no longer at work.
@@ -21,6 +26,15 @@ const OUTLIVES_S: i64 = 60 * 60;
 pub const FAILED_STORED_TTL_S: i64 = 35 * 24 * 60 * 60;
 /// Text that only helps people find a row is left out where it is longer, so that a row stays under 1 KB: one write unit.
 const MAX_TEXT_BYTES: usize = 128;
+
+/// The longest key: an id of 256 characters, with a fingerprint behind it.
+const MAX_KEY_CHARS: usize = 256 + 1 + 16;
+
+/// Whether a text can be a key: printable ASCII characters, as an id has them. Another one, which only a message that was written by hand
+/// can have, would be no id for consumers, or make DynamoDB refuse the whole batch.
+pub fn is_key(text: &str) -> bool {
+    (1..=MAX_KEY_CHARS).contains(&text.len()) && text.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
+}
 
 /// Where an event stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -114,8 +128,8 @@ impl Claim {
     }
 }
 
-/// A row as found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// A row as found. The detail does not print.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Row {
     /// Where the event stands; none for a word that this version does not know.
     pub status: Option<Status>,
@@ -129,6 +143,20 @@ pub struct Row {
     pub expires_at_s: Option<i64>,
     /// The outgoing event, as JSON text.
     pub detail: Option<String>,
+}
+
+impl fmt::Debug for Row {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Row")
+            .field("status", &self.status)
+            .field("fingerprint", &self.fingerprint)
+            .field("claim_id", &self.claim_id)
+            .field("lease_until_ms", &self.lease_until_ms)
+            .field("expires_at_s", &self.expires_at_s)
+            .field("detail", &self.detail.as_deref().map(Untold::text))
+            .finish()
+    }
 }
 
 /// What a refused claim means.
@@ -162,8 +190,8 @@ pub fn judge_refusal(claim: &Claim, row: &Row) -> Refusal {
     Refusal::Leased { remaining_ms: (row.lease_until_ms.unwrap_or_default() - claim.now_ms).max(0) }
 }
 
-/// What the enricher does with an event whose row it has read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What the enricher does with an event whose row it has read. The detail does not print.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Step {
     /// Nothing is left to do.
     Done,
@@ -176,6 +204,17 @@ pub enum Step {
     },
     /// The row is another event's: look under the second key.
     AnotherEvent,
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done => formatter.write_str("Done"),
+            Self::Publish(detail) => write!(formatter, "Publish{:?}", Untold::text(detail)),
+            Self::WorkOut { is_claimed } => formatter.debug_struct("WorkOut").field("is_claimed", is_claimed).finish(),
+            Self::AnotherEvent => formatter.write_str("AnotherEvent"),
+        }
+    }
 }
 
 /// Decides what an event needs. `None`: no row; one past its expiry counts as none, though it may still be there.
@@ -263,6 +302,18 @@ mod tests {
         }
         assert_eq!(step(Some(Row { expires_at_s: Some(51), ..stored(Status::Failed) })), Step::Publish("{}".into()));
         assert_eq!(step(Some(Row { fingerprint: Some("other".into()), ..row(Status::Published) })), Step::AnotherEvent);
+    }
+
+    #[test]
+    fn every_id_can_be_a_key_and_so_can_the_second_key_of_the_longest() {
+        let longest = format!(r#"{{"eventId":"{}"}}"#, "~".repeat(256));
+        for body in [longest.as_str(), "{}", r#"{"eventId":" "}"#, r#"{"eventId":15}"#] {
+            let identity = Identity::of(&Event::parse(body.as_bytes()).unwrap(), 0);
+            assert!(is_key(&identity.key) && is_key(&identity.beside_another_event().key), "{body}");
+        }
+        for none in ["", "\n", "é", &"x".repeat(274)] {
+            assert!(!is_key(none), "{none}");
+        }
     }
 
     #[test]

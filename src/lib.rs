@@ -62,3 +62,4 @@ pub mod secret;
 pub mod snapshot;
 pub mod stamp;
 pub mod told;
+mod untold;

@@ -1,12 +1,15 @@
 //! The message between receiver and enricher, and the one in the dead-letter queue: the body as received, and how it is
 //! written so that SQS takes it and gives it back unchanged.
 
-use std::io::{Read, Write};
+use std::{
+    fmt,
+    io::{Read, Write},
+};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 
-use crate::ledger::Identity;
+use crate::{ledger::Identity, untold::Untold};
 
 /// The largest message that SQS takes: body and attributes together, in bytes.
 pub const MAX_MESSAGE_BYTES: usize = 1_048_576;
@@ -49,13 +52,20 @@ impl Encoding {
     }
 }
 
-/// A body as SQS takes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A body as SQS takes it. Its text does not print.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Encoded {
     /// The message's body; never empty.
     pub text: String,
     /// How to get the bytes back.
     pub encoding: Encoding,
+}
+
+impl fmt::Debug for Encoded {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = Untold::text(&self.text);
+        formatter.debug_struct("Encoded").field("text", &text).field("encoding", &self.encoding).finish()
+    }
 }
 
 impl Encoded {

@@ -1,7 +1,7 @@
 //! What the two use cases need of the world, one narrow trait a capability. The adapters are in [`crate::aws`] and
 //! [`crate::capillary`]; the doubles stand beside the tests.
 
-use std::future::Future;
+use std::{fmt, future::Future};
 
 use crate::{
     entity::{EntityRef, FetchFailure, Fetched},
@@ -9,6 +9,7 @@ use crate::{
     message::{DeadLetter, Message, Reason, TraceHeader},
     snapshot::{Key, Snapshot},
     told::Told,
+    untold::Untold,
 };
 
 /// Why a call did not do what it should.
@@ -120,8 +121,7 @@ pub enum Forgotten {
     InPart,
 }
 
-/// What the enricher writes before it publishes.
-#[derive(Debug)]
+/// What the enricher writes before it publishes. The detail does not print.
 pub struct Commit<'a> {
     /// The event.
     pub identity: &'a Identity,
@@ -131,6 +131,18 @@ pub struct Commit<'a> {
     pub moves: &'a [Move],
     /// Now, in milliseconds since 1970.
     pub now_ms: i64,
+}
+
+impl fmt::Debug for Commit<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Commit")
+            .field("identity", &self.identity)
+            .field("detail", &Untold::text(self.detail))
+            .field("moves", &self.moves)
+            .field("now_ms", &self.now_ms)
+            .finish()
+    }
 }
 
 /// The enricher's side of the ledger, and the snapshots, which move with it.
@@ -176,8 +188,8 @@ pub trait Ledger: Send + Sync {
     fn count_attempt(&self, key: &str) -> impl Future<Output = Result<Option<u32>, PortError>> + Send;
 }
 
-/// One event for the bus.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One event for the bus. The detail does not print.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The event's name, for rules to match.
     pub detail_type: String,
@@ -185,6 +197,13 @@ pub struct Entry {
     pub detail: String,
     /// The trace that it belongs to.
     pub trace: Option<TraceHeader>,
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let detail = Untold::text(&self.detail);
+        formatter.debug_struct("Entry").field("detail_type", &self.detail_type).field("detail", &detail).finish_non_exhaustive()
+    }
 }
 
 /// The bus.

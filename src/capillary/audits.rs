@@ -28,21 +28,21 @@ const CLOSED_FOR_MS: i64 = 10 * 60 * 1000;
 /// `entityType` of rows about a card; all others are about a customer.
 const CARD: &str = "CARD";
 
-/// One page.
-#[derive(Debug, Default, Deserialize)]
+/// One page. It does not print, as the rows in it do not: they hold somebody's data.
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct Page {
+pub struct Page {
     data: Vec<Value>,
     pagination: Pagination,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Pagination {
     total_pages: u32,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Row {
     request_id: Option<String>,
@@ -52,7 +52,7 @@ struct Row {
     events: Vec<AuditEvent>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct AuditEvent {
     event_type: Option<String>,
@@ -60,7 +60,7 @@ struct AuditEvent {
     additional_fields: Option<Fields>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Fields {
     previous_value: Option<Value>,
@@ -71,7 +71,7 @@ struct Fields {
 }
 
 /// What an answer to a call for a page means.
-pub(super) enum Answer {
+pub enum Answer {
     /// The page.
     Page(Page),
     /// There is nothing about this entity.
@@ -86,7 +86,7 @@ pub(super) enum Answer {
 
 impl Answer {
     /// The word for it in metrics, those of answers about entities.
-    pub(super) const fn word(&self) -> &'static str {
+    pub const fn word(&self) -> &'static str {
         match self {
             Self::Page(_) => Status::Found.as_str(),
             Self::Nothing => Status::NotFound.as_str(),
@@ -98,7 +98,7 @@ impl Answer {
 }
 
 /// Judges an answer. No trouble here says anything of the API as a whole: it is a service of its own behind the same host.
-pub(super) fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8], now_ms: i64) -> Answer {
+pub fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8], now_ms: i64) -> Answer {
     let later = |cause: String| {
         Answer::Later(FetchFailure { scope: Scope::Entity, retry_after_s: retry_after_s(headers, now_ms), cause })
     };
@@ -139,7 +139,7 @@ impl Closed {
 
 impl Page {
     /// What the rows of an API call tell.
-    pub(super) fn told(&self, request_id: &str) -> Vec<Told> {
+    pub fn told(&self, request_id: &str) -> Vec<Told> {
         let rows = self.rows().filter(|row| row.request_id.as_deref() == Some(request_id));
         let told = rows.flat_map(|row| row.events.iter().filter_map(|event| told(&row, event)).collect::<Vec<_>>());
         told.filter(Told::is_change).collect()
@@ -151,11 +151,11 @@ impl Page {
     }
 
     /// Whether further pages can hold rows of an event of this time (milliseconds since 1970).
-    pub(super) fn is_last(&self, page_number: u32, at_ms: i64) -> bool {
+    pub fn is_last(&self, page_number: u32, at_ms: i64) -> bool {
         let oldest = self.rows().filter_map(|row| row.created_on).min();
         page_number + 1 >= self.pagination.total_pages
             || self.data.is_empty()
-            || oldest.is_some_and(|created_on| created_on < at_ms - OLDER_BY_MS)
+            || oldest.is_some_and(|created_on| created_on < at_ms.saturating_sub(OLDER_BY_MS))
     }
 }
 

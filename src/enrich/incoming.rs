@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     sync::{Mutex, PoisonError},
     time::Instant,
 };
@@ -9,16 +10,14 @@ use std::{
 use crate::{
     event::{Event, NotAnObject},
     filter::{Action, Filter},
-    ledger::Identity,
+    ledger::{self, Identity},
     message::TraceHeader,
     routes::{self, Behind},
+    untold::Untold,
 };
 
-/// The longest ledger key (one that can be none would make the ledger refuse the whole batch): <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>.
-const MAX_KEY_BYTES: usize = 2048;
-
-/// A message from the events queue.
-#[derive(Debug, Clone, Default)]
+/// A message from the events queue. Its body does not print.
+#[derive(Clone, Default)]
 pub struct Incoming {
     /// SQS's id of it, by which a failure is reported.
     pub message_id: String,
@@ -40,6 +39,18 @@ pub struct Incoming {
     pub trace: Option<TraceHeader>,
 }
 
+impl fmt::Debug for Incoming {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Incoming")
+            .field("message_id", &self.message_id)
+            .field("body", &Untold::text(&self.body))
+            .field("key", &self.key)
+            .field("receive_count", &self.receive_count)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A message whose body is an event.
 pub(super) struct Opened {
     pub(super) incoming: Incoming,
@@ -59,7 +70,7 @@ pub(super) struct Opened {
 }
 
 impl Opened {
-    /// A message with the event in its body; the key that it bears goes before the event's own id.
+    /// A message with the event in its body; the key that it bears goes before the event's own id, if it can be one.
     pub(super) fn new(
         incoming: Incoming,
         body: Vec<u8>,
@@ -71,7 +82,7 @@ impl Opened {
             Ok(event) => (Identity::of(&event, received_at_ms), routes::behind(&event), event.created_at_ms()),
             Err(error) => return Err((error, body)),
         };
-        let key = incoming.key.clone().filter(|key| (1..=MAX_KEY_BYTES).contains(&key.len()));
+        let key = incoming.key.clone().filter(|key| ledger::is_key(key));
         let identity = Identity { key: key.unwrap_or_else(|| identity.key.clone()), ..identity };
         let happened_at_ms = created_at_ms.unwrap_or(received_at_ms);
         let names_nothing = behind == Behind::default();

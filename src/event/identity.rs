@@ -2,17 +2,14 @@
 
 use std::fmt::Write;
 
-use serde_json::{Value, value::RawValue};
 use sha2::{Digest, Sha256};
 
-use super::shape::{Members, members};
+use super::{canonical, shape::Members};
 
 /// Members that say something of the delivery, not of the event; they may differ from one resending to the next.
 pub(super) const DELIVERY_MEMBERS: [&str; 4] = ["timeStamp", "consumerGroupId", "actionType", "traceAttributes"];
 /// In an envelope the name may stand twice; without this one, flat and enveloped copies of an event have one hash.
 const ENVELOPE_MEMBER: &str = "eventType";
-/// Each level is read once more than the one around it, so depth has a bound.
-const MAX_DEPTH: usize = 64;
 
 /// A short hash of an event's name (without case) and org.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,54 +35,16 @@ pub(super) fn content_hash(members: &Members<'_>, enveloped: bool) -> String {
     let named_twice = enveloped && members.contains_key("eventName");
     let of_the_delivery = |name: &str| DELIVERY_MEMBERS.contains(&name) || (named_twice && name == ENVELOPE_MEMBER);
     counted.retain(|name, _| !of_the_delivery(name));
+    let values = counted.values().map(|value| {
+        let mut canonical = String::new();
+        canonical::write(value.get(), 1, &mut canonical);
+        canonical
+    });
+    let values: Vec<String> = values.collect();
     let mut canonical = String::new();
-    write_object(&counted, 0, &mut canonical);
+    let members = counted.keys().map(String::as_str).zip(values.iter().map(String::as_str));
+    canonical::write_members(members, &mut canonical);
     format!("sha256:{}", hex(Sha256::digest(canonical).iter()))
-}
-
-fn write_object(members: &Members<'_>, depth: usize, canonical: &mut String) {
-    canonical.push('{');
-    for (position, (name, value)) in members.iter().enumerate() {
-        if position > 0 {
-            canonical.push(',');
-        }
-        canonical.push_str(&Value::from(name.as_str()).to_string());
-        canonical.push(':');
-        write_value(value.get(), depth + 1, canonical);
-    }
-    canonical.push('}');
-}
-
-/// A value that can't be taken apart (nested too deep, half a surrogate pair) counts as its text.
-fn write_value(text: &str, depth: usize, canonical: &mut String) {
-    match text.as_bytes().first() {
-        Some(b'{') if depth < MAX_DEPTH => {
-            if let Some(members) = members(text) {
-                return write_object(&members, depth, canonical);
-            }
-        }
-        Some(b'[') if depth < MAX_DEPTH => {
-            if let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(text) {
-                canonical.push('[');
-                for (position, item) in items.iter().enumerate() {
-                    if position > 0 {
-                        canonical.push(',');
-                    }
-                    write_value(item.get(), depth + 1, canonical);
-                }
-                canonical.push(']');
-                return;
-            }
-        }
-        Some(b'"') => {
-            if let Ok(decoded) = serde_json::from_str::<String>(text) {
-                canonical.push_str(&Value::from(decoded).to_string());
-                return;
-            }
-        }
-        _ => {}
-    }
-    canonical.push_str(text);
 }
 
 /// Lower-case hexadecimal digits.

@@ -24,7 +24,7 @@ pub(crate) struct Delivery {
 }
 
 /// What the receiver answered.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     headers: Map<String, Value>,

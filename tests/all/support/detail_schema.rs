@@ -1,6 +1,5 @@
 //! The JSON Schema of `Detail`, as a judge of everything that is published.
 
-use std::path::Path;
 use std::sync::OnceLock;
 
 use boon::{Compiler, Draft, ErrorKind, SchemaIndex, Schemas, ValidationError};
@@ -52,9 +51,8 @@ pub(crate) fn assert_valid(detail: &Value) {
 fn judge() -> &'static Judge {
     static JUDGE: OnceLock<Judge> = OnceLock::new();
     JUDGE.get_or_init(|| {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema/detail.schema.json");
-        let text = std::fs::read_to_string(path).expect("the schema is there");
-        let document: Value = serde_json::from_str(&text).expect("it is JSON");
+        let text = include_str!("../../../schema/detail.schema.json");
+        let document: Value = serde_json::from_str(text).expect("it is JSON");
         let id = document["$id"].as_str().expect("it has an $id").to_owned();
         let mut compiler = Compiler::new();
         compiler.set_default_draft(Draft::V2020_12);

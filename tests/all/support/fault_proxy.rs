@@ -186,7 +186,7 @@ async fn serve(mut stream: TcpStream, state: Arc<State>) {
     state.calls.lock().expect("the calls").push(call.clone());
     let answer = match state.fault_for(&call) {
         None => forward(&state, &request, request.body.clone()).await,
-        Some(Fault::Refused(status, kind)) => Some(refusal(status, kind)),
+        Some(Fault::Refused(status, kind)) => Some(refusal(status, kind, &call.body)),
         Some(Fault::Unprocessed) => Some(unprocessed(&request)),
         Some(Fault::Cancelled(reasons)) => Some(cancellation(reasons)),
         Some(Fault::Hang) => hang(&mut stream).await,
@@ -237,8 +237,10 @@ fn operation(request: &Request) -> String {
     action.to_owned()
 }
 
-fn refusal(status: u16, kind: &str) -> Answer {
-    let body = json!({"__type": kind, "message": "as the test wants it", "Message": "as the test wants it"});
+/// AWS's messages repeat what was sent.
+fn refusal(status: u16, kind: &str, sent: &str) -> Answer {
+    let message = format!("as the test wants it; sent was: {sent}");
+    let body = json!({"__type": kind, "message": message, "Message": message});
     Answer { status, content_type: "application/x-amz-json-1.0".into(), body: body.to_string().into_bytes() }
 }
 
@@ -271,7 +273,7 @@ async fn refuse_entries(state: &State, request: &Request, marker: &str, code: &s
         .iter()
         .map(|no| {
             if *no {
-                json!({"ErrorCode": code, "ErrorMessage": "as the test wants it"})
+                json!({"ErrorCode": code, "ErrorMessage": format!("as the test wants it; sent was: {body}")})
             } else {
                 passed.next().unwrap_or_default()
             }

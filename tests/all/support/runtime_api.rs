@@ -20,7 +20,7 @@ use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 #[derive(Debug)]
 pub(crate) enum FunctionError {
     /// The function itself said so, through `…/error`.
-    Reported(#[expect(dead_code, reason = "read by whoever sees the test fail")] Value),
+    Reported(Value),
     /// The process is gone.
     Died,
     /// Neither an answer nor an end within the time that Lambda would give.

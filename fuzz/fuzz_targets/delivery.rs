@@ -1,0 +1,7 @@
+//! See `tests/input/judges/delivery.rs`.
+#![no_main]
+
+#[path = "../../tests/input/judges/mod.rs"]
+mod judges;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| judges::delivery(bytes));

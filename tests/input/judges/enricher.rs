@@ -1,0 +1,224 @@
+//! An enricher among doubles that lose nothing and fail never, and what may become of a message.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use aws_lambda_events::sqs::SqsEvent;
+use capillary_events::{
+    batch,
+    enrich::{Enricher, Incoming, Limits, Turnstile},
+    entity::{EntityRef, FetchFailure, Fetched, Status},
+    filter::Filter,
+    ledger::{Identity, Row, Status as RowStatus},
+    message::{DeadLetter, Message, Reason, decode},
+    metrics::Metrics,
+    ports::{
+        Bus, Clock, Commit, DeadLetterQueue, Entities, Entry, Known, Ledger, Parts, PortError, Redelivery, SecretStore, Written,
+    },
+    redact::Redaction,
+    secret::CachedSecret,
+    snapshot::{Key, Rules, Snapshot},
+    told::Told,
+};
+use serde_json::{Value, json, value::RawValue};
+
+use super::body::is_valid;
+
+/// What all doubles share.
+#[derive(Clone, Default)]
+struct World(Arc<Mutex<Kept>>);
+
+#[derive(Default)]
+struct Kept {
+    rows: BTreeMap<String, Row>,
+    snapshots: BTreeMap<Key, Snapshot>,
+    published: Vec<String>,
+    dead: Vec<DeadLetter>,
+}
+
+impl World {
+    fn mark(&self, key: &str) -> Result<Written, PortError> {
+        let mut kept = self.0.lock().unwrap();
+        let row = kept.rows.entry(key.to_owned()).or_default();
+        (row.status, row.detail) = (Some(RowStatus::Published), None);
+        Ok(Written::Yes)
+    }
+}
+
+impl Parts for World {
+    type Ledger = Self;
+    type Bus = Self;
+    type DeadLetters = Self;
+    type Redelivery = Self;
+    type Entities = Self;
+    type Secrets = Self;
+    type Clock = Self;
+}
+
+impl Ledger for World {
+    async fn look(&self, events: &[String], entities: &[Key]) -> Result<Known, PortError> {
+        let kept = self.0.lock().unwrap();
+        assert!(events.iter().all(|key| (1..=2048).contains(&key.len())), "DynamoDB takes no such key");
+        Ok(Known {
+            rows: events.iter().filter_map(|key| Some((key.clone(), kept.rows.get(key)?.clone()))).collect(),
+            snapshots: entities.iter().filter_map(|key| Some((key.clone(), kept.snapshots.get(key)?.clone()))).collect(),
+        })
+    }
+
+    async fn commit(&self, commit: &Commit<'_>) -> Result<Written, PortError> {
+        let mut kept = self.0.lock().unwrap();
+        let row = Row {
+            status: Some(RowStatus::Enriched),
+            fingerprint: Some(commit.identity.fingerprint.as_str().to_owned()),
+            detail: Some(commit.detail.to_owned()),
+            ..Row::default()
+        };
+        kept.rows.insert(commit.identity.key.clone(), row);
+        kept.snapshots.extend(commit.moves.iter().map(|step| (step.key.clone(), step.next.clone())));
+        Ok(Written::Yes)
+    }
+
+    async fn published(&self, key: &str, _: i64) -> Result<Written, PortError> {
+        self.mark(key)
+    }
+
+    async fn published_unstored(&self, identity: &Identity, _: i64, _: i64) -> Result<Written, PortError> {
+        self.mark(&identity.key)
+    }
+
+    async fn ignored(&self, identity: &Identity, _: i64, _: i64) -> Result<Written, PortError> {
+        self.mark(&identity.key)
+    }
+
+    async fn failed(&self, _: &Identity, _: Reason, _: i64) -> Result<Written, PortError> {
+        Ok(Written::Yes)
+    }
+
+    async fn count_attempt(&self, _: &str) -> Result<Option<u32>, PortError> {
+        Ok(Some(1))
+    }
+}
+
+impl Bus for World {
+    async fn publish(&self, entries: &[Entry]) -> Vec<Result<(), PortError>> {
+        for entry in entries {
+            is_valid(&entry.detail);
+            assert!((1..=128).contains(&entry.detail_type.chars().count()), "EventBridge takes no such type");
+        }
+        self.0.lock().unwrap().published.extend(entries.iter().map(|entry| entry.detail.clone()));
+        vec![Ok(()); entries.len()]
+    }
+}
+
+impl DeadLetterQueue for World {
+    async fn send(&self, letter: &DeadLetter) -> Result<(), PortError> {
+        self.0.lock().unwrap().dead.push(letter.clone());
+        Ok(())
+    }
+}
+
+impl Redelivery for World {
+    async fn delay(&self, messages: &[(String, u32)]) -> Result<(), PortError> {
+        assert!(messages.iter().all(|(_, seconds)| *seconds <= 43_200), "SQS hides no message for longer");
+        Ok(())
+    }
+}
+
+impl Entities for World {
+    async fn fetch(&self, _: Option<i64>, entities: &[EntityRef]) -> Vec<Result<Fetched, FetchFailure>> {
+        let fetched = |entity: &EntityRef| {
+            let body =
+                entity.is_identified().then(|| Arc::from(RawValue::from_string(format!("{{\"id\":{}}}", entity.id)).unwrap()));
+            let status = if body.is_some() { Status::Found } else { Status::NotFound };
+            Ok(Fetched { status, answered_id: None, body, fetched_at_ms: super::NOW_MS })
+        };
+        entities.iter().map(fetched).collect()
+    }
+
+    async fn audits(&self, _: Option<i64>, _: &EntityRef, _: &str, _: i64) -> Result<Vec<Told>, FetchFailure> {
+        Ok(Vec::new())
+    }
+}
+
+impl SecretStore for World {
+    async fn read(&self) -> Result<String, PortError> {
+        Ok(String::new())
+    }
+}
+
+impl Clock for World {
+    fn now_ms(&self) -> i64 {
+        super::NOW_MS
+    }
+}
+
+/// A message in the events queue, as Lambda hands it over.
+pub(super) struct Queued(Value);
+
+impl Queued {
+    /// With the attributes that the adapter to SQS gives it.
+    pub(super) fn of(message: &Message) -> Self {
+        let identity = &message.identity;
+        let mut attributes = json!({
+            "v": {"stringValue": "1", "dataType": "Number"},
+            "eventId": {"stringValue": identity.key, "dataType": "String"},
+            "receivedAt": {"stringValue": identity.received_at_ms.to_string(), "dataType": "Number"},
+        });
+        if let Some(encoding) = message.body.encoding.as_str() {
+            attributes["contentEncoding"] = json!({"stringValue": encoding, "dataType": "String"});
+        }
+        Self(json!({"messageId": "m", "receiptHandle": "r", "body": message.body.text, "messageAttributes": attributes}))
+    }
+}
+
+/// Hands messages over to an enricher.
+pub(super) fn enriched(messages: Vec<Queued>) {
+    let records: Vec<Value> = messages.into_iter().map(|message| message.0).collect();
+    is_done(batch::messages(serde_json::from_value::<SqsEvent>(json!({"Records": records})).unwrap()));
+}
+
+/// Each message is published as the schema says, or its bytes are in the dead-letter queue. Nothing is in trouble here, so whatever goes
+/// back would do so for ever: somewhere it panicked. Only an encoding of the future waits for a later version.
+pub(super) fn is_done(messages: Vec<Incoming>) {
+    let world = World::default();
+    let enricher: Enricher<World> = Enricher {
+        ledger: world.clone(),
+        bus: world.clone(),
+        dead_letters: world.clone(),
+        redelivery: world.clone(),
+        entities: world.clone(),
+        clock: world.clone(),
+        limits: Limits {
+            event_ttl: Duration::from_secs(21 * 86_400),
+            max_attempts: 8,
+            max_entry_bytes: 262_144,
+            max_entities: 20,
+            snapshot_ttl: Duration::from_secs(400 * 86_400),
+        },
+        rules: Rules { replica_lag_ms: 5_000, ..Rules::default() },
+        turnstile: Turnstile::new(10),
+        filter: Filter::default(),
+        redaction: Redaction::default(),
+        hash_key: CachedSecret::new(world.clone(), world.clone()),
+        metrics: Metrics::on_stdout(String::new()),
+    };
+    let back = super::done(enricher.enrich(messages.clone(), Duration::from_secs(60)));
+    let kept = std::mem::take(&mut *world.0.lock().unwrap());
+    for message in messages {
+        let delivered = decode(&message.body, message.content_encoding.as_deref());
+        let is_of_the_future = delivered == Err(capillary_events::message::DecodeError::UnknownEncoding);
+        assert_eq!(back.contains(&message.message_id), is_of_the_future, "a message goes back for ever, or is done unread");
+        if is_of_the_future {
+            continue;
+        }
+        let in_dead_letters = kept.dead.iter().any(|letter| match &delivered {
+            Ok(bytes) => decode(&letter.body.text, letter.body.encoding.as_str()).as_ref() == Ok(bytes),
+            Err(_) => letter.body.text == message.body,
+        });
+        let is_event = delivered.as_ref().is_ok_and(|bytes| capillary_events::event::Event::parse(bytes).is_ok());
+        assert!(in_dead_letters || (is_event && !kept.published.is_empty()), "a message is neither published nor dead-lettered");
+    }
+}
