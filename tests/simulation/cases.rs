@@ -15,7 +15,7 @@ use crate::{
 
 /// An event without entities.
 fn plain() -> Deed {
-    Deed::Send(event("rewardCreated", json!({"rewardId": 5})))
+    Deed::Send(event("rewardCreated", &json!({"rewardId": 5})))
 }
 
 /// A story in which all goes well.
@@ -131,7 +131,7 @@ fn ten_messages_of_which_some_are_hopeless_stand_alone() {
         // Without an id, and so told by all that is in it.
         (0, Deed::Send(json!({"eventName": "customerUpdated", "orgId": 1, "data": {"customerIdentifiers": {"customerId": 1}}}))),
         (0, Deed::Send(customer_event("tierRenewed", 1))),
-        (0, Deed::Send(event("somethingNew", json!({})))),
+        (0, Deed::Send(event("somethingNew", &json!({})))),
     ]));
     for number in [0, 3, 4, 5, 6, 7, 8, 9] {
         assert_eq!(told.times_published(number), 1, "event {number}");

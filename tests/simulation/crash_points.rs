@@ -29,7 +29,7 @@ fn calm(fates: BTreeMap<(Function, u32), Fate>) -> Script {
         customer_changes(1),
         transaction_changes(11, 1),
         group_changes(21, 1),
-        Deed::Send(event("rewardCreated", json!({"rewardId": 5}))),
+        Deed::Send(event("rewardCreated", &json!({"rewardId": 5}))),
         Deed::Noise("no event"),
     ];
     let later = [customer_changes(1), customers_merge(3, 1), group_changes(21, 2), customer_is_deleted(2)];
@@ -56,13 +56,13 @@ fn points() -> Vec<(Function, u32, u32)> {
 
 #[test]
 fn whoever_dies_at_any_await_loses_nothing_and_tells_nothing_twice() {
-    in_parallel(points(), |(function, invocation, at)| calm(BTreeMap::from([((function, invocation), Fate::Dies { at })])));
+    in_parallel(&points(), |(function, invocation, at)| calm(BTreeMap::from([((function, invocation), Fate::Dies { at })])));
 }
 
 #[test]
 fn whoever_hangs_at_any_await_and_goes_on_does_no_harm() {
     let points = points().into_iter().flat_map(|point| [PAST_THE_LEASE_MS, PAST_THE_VISIBILITY_TIMEOUT_MS].map(|ms| (point, ms)));
-    in_parallel(points.collect(), |((function, invocation, at), ms)| {
+    in_parallel(&points.collect::<Vec<_>>(), |((function, invocation, at), ms)| {
         calm(BTreeMap::from([((function, invocation), Fate::Freezes { at, ms })]))
     });
 }
@@ -85,5 +85,5 @@ fn two_that_die_or_hang_in_one_story_do_no_harm_together() {
     };
     println!("seed {seed}");
     let pairs: Vec<_> = (0..count).map(|_| BTreeMap::from([strike(), strike()])).collect();
-    in_parallel(pairs, calm);
+    in_parallel(&pairs, calm);
 }

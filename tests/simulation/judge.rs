@@ -10,6 +10,9 @@ use serde_json::Value;
 
 use crate::{capillary::CUSTOMER_OF, sender::Outcome, world::World};
 
+/// Who told that an entity moved: the event's id, from which state to which, and the state that it shows.
+type Step<'a> = (&'a str, Option<(u64, u64)>, u64);
+
 /// What an event was told as.
 struct Told {
     id: String,
@@ -122,7 +125,7 @@ fn nothing_older_overwrote_anything_newer(world: &World) {
 /// No change is told under two ids, and replaying all of an entity's changes in their order gives its last snapshot.
 fn changes_lead_to_what_is_remembered(world: &World, told: &[Told]) {
     // Of each entity by version: what told it, and how.
-    let mut steps: BTreeMap<(String, u64), Vec<(&str, Option<(u64, u64)>, u64)>> = BTreeMap::new();
+    let mut steps: BTreeMap<(String, u64), Vec<Step<'_>>> = BTreeMap::new();
     for told in told {
         let data = &told.detail["data"];
         let changes = data["changes"].as_array().expect("changes");

@@ -21,7 +21,7 @@ pub(crate) fn number_from(variable: &str, default: u64) -> u64 {
 }
 
 /// Plays a story for each of these; the first that goes wrong is played once more, and told from beginning to end.
-pub(crate) fn in_parallel<T: Debug + Clone + Send + Sync>(causes: Vec<T>, script: impl Fn(T) -> Script + Sync) {
+pub(crate) fn in_parallel<T: Debug + Clone + Send + Sync>(causes: &[T], script: impl Fn(T) -> Script + Sync) {
     let next = AtomicUsize::new(0);
     let failed: Mutex<Option<T>> = Mutex::default();
     let work = || {

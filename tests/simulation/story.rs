@@ -180,12 +180,12 @@ fn body(mark: usize, at_ms: i64, deed: &Deed) -> Option<Vec<u8>> {
 }
 
 /// An event with an id of its own about customers, transactions and groups.
-pub(crate) fn event(name: &str, data: Value) -> Value {
+pub(crate) fn event(name: &str, data: &Value) -> Value {
     json!({"eventName": name, "eventId": "own", "orgId": 1, "apiRequestId": "r", "data": data})
 }
 
 pub(crate) fn customer_event(name: &str, id: u32) -> Value {
-    event(name, json!({"customerIdentifiers": {"customerId": id}}))
+    event(name, &json!({"customerIdentifiers": {"customerId": id}}))
 }
 
 pub(crate) fn customer_changes(id: u32) -> Deed {
@@ -194,23 +194,23 @@ pub(crate) fn customer_changes(id: u32) -> Deed {
 
 pub(crate) fn transaction_changes(id: u32, customer: u32) -> Deed {
     let data = json!({"transactionId": id, "billType": "REGULAR", "customerIdentifiers": {"customerId": customer}});
-    Deed::Change(Kind::Transaction, id, event("transactionUpdated", data))
+    Deed::Change(Kind::Transaction, id, event("transactionUpdated", &data))
 }
 
 pub(crate) fn group_changes(id: u32, member: u32) -> Deed {
     let data = json!({"groupId": id, "primaryMember": {"customerIdentifiers": {"customerId": member}}});
-    Deed::Change(Kind::Group, id, event("groupUpdated", data))
+    Deed::Change(Kind::Group, id, event("groupUpdated", &data))
 }
 
 pub(crate) fn customer_is_deleted(id: u32) -> Deed {
     let data = json!({"customerIdentifiers": {"customerId": id}, "customerStatus": {"currentLabel": "Deleted"}});
-    Deed::Delete(id, event("customerUpdated", data))
+    Deed::Delete(id, event("customerUpdated", &data))
 }
 
 pub(crate) fn customers_merge(victim: u32, survivor: u32) -> Deed {
     let identifiers = |id: u32| json!({"customerId": id});
     let data = json!({"victimCustomerIdentifiers": identifiers(victim), "survivorCustomerIdentifiers": identifiers(survivor)});
-    Deed::Merge(victim, survivor, event("loyaltyCustomerMerge", data))
+    Deed::Merge(victim, survivor, event("loyaltyCustomerMerge", &data))
 }
 
 pub(crate) fn poison() -> Deed {

@@ -63,8 +63,8 @@ fn is_told(asked: &EntityRef, answer: &Answer, told: &[Told]) {
     let values = serde_json::from_str::<Value>(body.get()).ok();
     let stamp = values.as_ref().and_then(|values| Stamp::of(asked.kind, values));
     let rules = Rules { replica_lag_ms: 5_000, ..Rules::default() };
-    let known = Snapshot { version: 1, stamp: None, observed_at_ms: 0, state: State::Body(raw(KNOWN)) };
-    let itself = Snapshot { version: 1, stamp, observed_at_ms: 0, state: State::Body(Arc::clone(&body)) };
+    let known = Snapshot { version: 1, stamp: None, observed_at_ms: 0, state: State::Body(raw(KNOWN)), customer: None };
+    let itself = Snapshot { version: 1, stamp, observed_at_ms: 0, state: State::Body(Arc::clone(&body)), customer: None };
     let seen = Seen { body: Arc::clone(&body), began_at_ms: super::NOW_MS, answered_at_ms: super::NOW_MS };
     let stays = judge_seen(asked.kind, Some(&itself), &seen, &rules, super::NOW_MS);
     assert!(matches!(stays, Judgement::Stays { .. }), "the same state is no change");

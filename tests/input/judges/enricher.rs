@@ -1,7 +1,6 @@
 //! An enricher among doubles that lose nothing and fail never, and what may become of a message.
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -12,40 +11,33 @@ use capillary_events::{
     enrich::{Enricher, Incoming, Limits, Turnstile},
     entity::{EntityRef, FetchFailure, Fetched, Status},
     filter::Filter,
-    ledger::{Identity, Row, Status as RowStatus},
+    ledger::Identity,
     message::{DeadLetter, Message, Reason, decode},
     metrics::Metrics,
     ports::{
-        Bus, Clock, Commit, DeadLetterQueue, Entities, Entry, Known, Ledger, Parts, PortError, Redelivery, SecretStore, Written,
+        Bus, Clock, Commit, DeadLetterQueue, Entities, Entry, FailedKept, Forgotten, Known, Ledger, Parts, PortError, Redelivery,
+        SecretStore, Written,
     },
     redact::Redaction,
     secret::CachedSecret,
-    snapshot::{Key, Rules, Snapshot},
+    snapshot::{Key, Rules},
     told::Told,
 };
 use serde_json::{Value, json, value::RawValue};
 
-use super::body::is_valid;
+use super::{body::is_valid, tables::Tables};
 
 /// What all doubles share.
 #[derive(Clone, Default)]
-struct World(Arc<Mutex<Kept>>);
+struct World {
+    kept: Arc<Mutex<Kept>>,
+    tables: Tables,
+}
 
 #[derive(Default)]
 struct Kept {
-    rows: BTreeMap<String, Row>,
-    snapshots: BTreeMap<Key, Snapshot>,
     published: Vec<String>,
     dead: Vec<DeadLetter>,
-}
-
-impl World {
-    fn mark(&self, key: &str) -> Result<Written, PortError> {
-        let mut kept = self.0.lock().unwrap();
-        let row = kept.rows.entry(key.to_owned()).or_default();
-        (row.status, row.detail) = (Some(RowStatus::Published), None);
-        Ok(Written::Yes)
-    }
 }
 
 impl Parts for World {
@@ -60,45 +52,36 @@ impl Parts for World {
 
 impl Ledger for World {
     async fn look(&self, events: &[String], entities: &[Key]) -> Result<Known, PortError> {
-        let kept = self.0.lock().unwrap();
         assert!(events.iter().all(|key| (1..=2048).contains(&key.len())), "DynamoDB takes no such key");
-        Ok(Known {
-            rows: events.iter().filter_map(|key| Some((key.clone(), kept.rows.get(key)?.clone()))).collect(),
-            snapshots: entities.iter().filter_map(|key| Some((key.clone(), kept.snapshots.get(key)?.clone()))).collect(),
-        })
+        self.tables.look(events, entities).await
     }
 
     async fn commit(&self, commit: &Commit<'_>) -> Result<Written, PortError> {
-        let mut kept = self.0.lock().unwrap();
-        let row = Row {
-            status: Some(RowStatus::Enriched),
-            fingerprint: Some(commit.identity.fingerprint.as_str().to_owned()),
-            detail: Some(commit.detail.to_owned()),
-            ..Row::default()
-        };
-        kept.rows.insert(commit.identity.key.clone(), row);
-        kept.snapshots.extend(commit.moves.iter().map(|step| (step.key.clone(), step.next.clone())));
-        Ok(Written::Yes)
+        self.tables.commit(commit).await
     }
 
-    async fn published(&self, key: &str, _: i64) -> Result<Written, PortError> {
-        self.mark(key)
+    async fn published(&self, key: &str, expires_at_s: i64) -> Result<Written, PortError> {
+        self.tables.published(key, expires_at_s).await
     }
 
-    async fn published_unstored(&self, identity: &Identity, _: i64, _: i64) -> Result<Written, PortError> {
-        self.mark(&identity.key)
+    async fn published_unstored(&self, identity: &Identity, now_s: i64, expires_at_s: i64) -> Result<Written, PortError> {
+        self.tables.published_unstored(identity, now_s, expires_at_s).await
     }
 
-    async fn ignored(&self, identity: &Identity, _: i64, _: i64) -> Result<Written, PortError> {
-        self.mark(&identity.key)
+    async fn ignored(&self, identity: &Identity, now_s: i64, expires_at_s: i64) -> Result<Written, PortError> {
+        self.tables.ignored(identity, now_s, expires_at_s).await
     }
 
-    async fn failed(&self, _: &Identity, _: Reason, _: i64) -> Result<Written, PortError> {
-        Ok(Written::Yes)
+    async fn failed(&self, identity: &Identity, reason: Reason, kept: &FailedKept) -> Result<Written, PortError> {
+        self.tables.failed(identity, reason, kept).await
     }
 
-    async fn count_attempt(&self, _: &str) -> Result<Option<u32>, PortError> {
-        Ok(Some(1))
+    async fn forget(&self, customer: &Key) -> Result<Forgotten, PortError> {
+        self.tables.forget(customer).await
+    }
+
+    async fn count_attempt(&self, key: &str) -> Result<Option<u32>, PortError> {
+        self.tables.count_attempt(key).await
     }
 }
 
@@ -108,14 +91,14 @@ impl Bus for World {
             is_valid(&entry.detail);
             assert!((1..=128).contains(&entry.detail_type.chars().count()), "EventBridge takes no such type");
         }
-        self.0.lock().unwrap().published.extend(entries.iter().map(|entry| entry.detail.clone()));
+        self.kept.lock().unwrap().published.extend(entries.iter().map(|entry| entry.detail.clone()));
         vec![Ok(()); entries.len()]
     }
 }
 
 impl DeadLetterQueue for World {
     async fn send(&self, letter: &DeadLetter) -> Result<(), PortError> {
-        self.0.lock().unwrap().dead.push(letter.clone());
+        self.kept.lock().unwrap().dead.push(letter.clone());
         Ok(())
     }
 }
@@ -133,7 +116,7 @@ impl Entities for World {
             let body =
                 entity.is_identified().then(|| Arc::from(RawValue::from_string(format!("{{\"id\":{}}}", entity.id)).unwrap()));
             let status = if body.is_some() { Status::Found } else { Status::NotFound };
-            Ok(Fetched { status, answered_id: None, body, fetched_at_ms: super::NOW_MS })
+            Ok(Fetched { status, answered_id: None, body, began_at_ms: super::NOW_MS, fetched_at_ms: super::NOW_MS })
         };
         entities.iter().map(fetched).collect()
     }
@@ -206,7 +189,7 @@ pub(super) fn is_done(messages: Vec<Incoming>) {
         metrics: Metrics::on_stdout(String::new()),
     };
     let back = super::done(enricher.enrich(messages.clone(), Duration::from_secs(60)));
-    let kept = std::mem::take(&mut *world.0.lock().unwrap());
+    let kept = std::mem::take(&mut *world.kept.lock().unwrap());
     for message in messages {
         let delivered = decode(&message.body, message.content_encoding.as_deref());
         let is_of_the_future = delivered == Err(capillary_events::message::DecodeError::UnknownEncoding);

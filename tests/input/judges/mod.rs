@@ -18,6 +18,9 @@ mod detail_schema;
 mod enricher;
 mod receiver;
 mod secret;
+/// The simulation's, which are held to what the real ones do.
+#[path = "../../doubles/tables.rs"]
+mod tables;
 
 use std::future::Future;
 
