@@ -90,7 +90,7 @@ impl TcpProxy {
     /// Breaks down for less than a second, again and again: whatever is said meanwhile ends in a reset, retries and all.
     pub(crate) async fn break_down_now_and_then(&self, random: &mut Rng) -> Infallible {
         loop {
-            tokio::time::sleep(Duration::from_millis(random.u64(2_000..6_000))).await;
+            tokio::time::sleep(Duration::from_millis(random.u64(4_000..10_000))).await;
             self.line.outages.fetch_add(1, Ordering::SeqCst);
             self.line.is_down.store(true, Ordering::SeqCst);
             tokio::time::sleep(Duration::from_millis(random.u64(300..900))).await;

@@ -32,7 +32,7 @@ impl<'a> Troubles<'a> {
         self.sandbox.lag(LAG_MS).await;
         loop {
             self.next().await;
-            tokio::time::sleep(Duration::from_millis(self.random.u64(800..2_500))).await;
+            tokio::time::sleep(Duration::from_millis(self.random.u64(1_200..3_500))).await;
         }
     }
 
