@@ -1,8 +1,12 @@
 //! Capillary's APIs: credentials, faults that pass, faults that do not (design, section 3; facts 4.2 and 4.3).
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::support::events::{of_customer, of_nobody};
+use crate::support::stage::{NO_LAG, Stage};
 use crate::support::world::{Batch, Enricher, World};
 
 const TOKEN: &str = "/v3/oauth/token/generate";
@@ -157,6 +161,41 @@ async fn a_401_refreshes_the_token_once() {
     world.enrich(&enricher).await.all_done();
     assert_eq!(world.capillary().await.calls(TOKEN).await.len(), 2);
     complete(&world.published(2).await, 2);
+}
+
+#[tokio::test]
+async fn a_token_that_expires_in_the_middle_of_a_batch_is_renewed_once_for_all() {
+    let world = World::new().await;
+    let enricher = world.enricher().await;
+    world.enqueue(&of_customer("customerUpdated", "warm", 5)).await;
+    world.enrich(&enricher).await.all_done();
+    // The first calls find it good; then it is over for four that are under way.
+    for customer in 7..=10 {
+        world.capillary().await.fault(&format!("/v2/customers/{customer}"), json!({"kind": "unauthorized", "times": 1})).await;
+    }
+    for customer in 1..=10 {
+        world.enqueue(&of_customer("customerUpdated", &format!("of {customer}"), customer)).await;
+    }
+    world.enrich(&enricher).await.all_done();
+    assert_eq!(world.capillary().await.calls(TOKEN).await.len(), 2);
+    complete(&world.published(11).await, 11);
+}
+
+#[tokio::test]
+async fn when_an_answer_came_is_told_by_capillarys_clock_which_all_processes_share() {
+    // Which of two answers is older is judged by these times.
+    for (ahead_s, at_least_s, at_most_s) in [(0, -2, 2), (300, 290, 310)] {
+        let stage = Stage::answering(NO_LAG).await;
+        stage.capillary.answers(move |call| {
+            Some(call).filter(|call| call.path != TOKEN).map(|call| call.found().by_a_clock_ahead(Duration::from_secs(ahead_s)))
+        });
+        let before = OffsetDateTime::now_utc();
+        stage.attempt(&of_customer("customerUpdated", "one", 5)).await.all_done();
+        let detail = &stage.world.published(1).await[0];
+        let fetched_at = detail["data"]["entities"][0]["fetchedAt"].as_str().expect("a time");
+        let ahead = (OffsetDateTime::parse(fetched_at, &Rfc3339).expect("RFC 3339") - before).whole_seconds();
+        assert!((at_least_s..=at_most_s).contains(&ahead), "{ahead} s for {ahead_s} s");
+    }
 }
 
 #[tokio::test]

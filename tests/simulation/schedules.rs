@@ -61,6 +61,47 @@ pub(crate) fn drawn(seed: u64) -> Script {
     Script { seed, deeds, lanes: random.usize(1..=4), storm, outages, calm_from_ms, ..Script::default() }
 }
 
+/// One group, which bears no update time, changes again and again within seconds; processes come and go, their clocks are wrong, and
+/// replicas lag.
+fn about_a_group(seed: u64) -> Script {
+    let storm = Storm { skew_ms: 5 * MINUTE_MS, lag_ms: 4 * SECOND_MS + 500, dies: 300, ..Storm::default() };
+    in_seconds(seed, storm, 100, |_| group_changes(21, 1))
+}
+
+/// A customer is deleted, and events about her go on, answered by replicas that know her still, for longer than any is thought to. Her update
+/// times differ, so that her changes don't rest on that.
+fn about_a_deletion(seed: u64) -> Script {
+    let storm = Storm { lag_ms: MINUTE_MS, ..Storm::default() };
+    let mut script = in_seconds(seed, storm, SECOND_MS + 100, |place| match place {
+        0..3 => customer_changes(2),
+        3 => customer_is_deleted(2),
+        _ => Deed::Send(customer_event("tierRenewed", 2)),
+    });
+    script.deeds.push((6 * HOUR_MS, Deed::Send(customer_event("tierRenewed", 2))));
+    script
+}
+
+fn in_seconds(seed: u64, storm: Storm, at_least_ms: i64, deed: impl Fn(usize) -> Deed) -> Script {
+    let mut random = Rng::with_seed(seed);
+    let mut at_ms = 1;
+    let mut next = |place| {
+        at_ms += random.i64(at_least_ms..=2 * SECOND_MS);
+        (at_ms, deed(place))
+    };
+    let deeds = (0..8).map(&mut next).collect();
+    Script { seed, deeds, lanes: 3, storm, calm_from_ms: MINUTE_MS, ..Script::default() }
+}
+
+#[test]
+fn by_whatever_clock_no_older_state_overwrites_a_newer_one() {
+    in_parallel(&(1..=300).collect::<Vec<_>>(), about_a_group);
+}
+
+#[test]
+fn nobody_comes_back_by_the_answer_of_a_replica_that_lags() {
+    in_parallel(&(1..=300).collect::<Vec<_>>(), about_a_deletion);
+}
+
 #[test]
 fn whatever_goes_wrong_together_nothing_is_lost_and_nothing_told_twice() {
     let first = number_from("CAPILLARY_EVENTS_SEED", 1);

@@ -11,6 +11,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 
 /// Where tokens come from.
 pub(crate) const TOKEN: &str = "/v3/oauth/token/generate";
@@ -35,6 +36,8 @@ pub(crate) struct Answer {
     status: u16,
     body: String,
     retry_after: Option<String>,
+    /// The time there, if it is not the time here.
+    date: Option<String>,
     after: Duration,
 }
 
@@ -58,7 +61,7 @@ struct Shared {
 impl Answer {
     /// This status with this body.
     pub(crate) fn new(status: u16, body: impl Into<String>) -> Self {
-        Self { status, body: body.into(), retry_after: None, after: Duration::ZERO }
+        Self { status, body: body.into(), retry_after: None, date: None, after: Duration::ZERO }
     }
 
     pub(crate) fn json(body: &Value) -> Self {
@@ -72,6 +75,12 @@ impl Answer {
 
     pub(crate) fn retry_after(self, value: impl Into<String>) -> Self {
         Self { retry_after: Some(value.into()), ..self }
+    }
+
+    /// As by a clock that is so far ahead.
+    pub(crate) fn by_a_clock_ahead(self, ahead: Duration) -> Self {
+        let date = (OffsetDateTime::now_utc() + ahead).format(&Rfc2822).expect("a date");
+        Self { date: Some(date.replace("+0000", "GMT")), ..self }
     }
 
     pub(crate) fn after(self, after: Duration) -> Self {
@@ -219,6 +228,9 @@ async fn answer(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap,
     let mut response = (StatusCode::from_u16(answer.status).expect("a status"), answer.body).into_response();
     if let Some(retry_after) = answer.retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, retry_after.parse().expect("a header's value"));
+    }
+    if let Some(date) = answer.date {
+        response.headers_mut().insert(header::DATE, date.parse().expect("a header's value"));
     }
     response
 }

@@ -2,7 +2,6 @@
 
 use std::{
     cell::RefCell,
-    collections::HashMap,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -10,7 +9,7 @@ use std::{
 use capillary_events::{
     auth::Gatekeeper,
     gateway::{self, Request},
-    ledger::{Claim, Row, Status},
+    ledger::Claim,
     message::{DeadLetter, KEPT_OF_OVERSIZED_BYTES, Message, Reason, decode},
     metrics::Metrics,
     ports::{Claimed, Claims, Clock, DeadLetterQueue, EventsQueue, PortError, SecretStore},
@@ -19,45 +18,37 @@ use capillary_events::{
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::tables::Tables;
+
 /// The webhook's headers, as everything under `events/` has them.
 pub(super) const AUTHORIZATION: &str = "Basic Y2FwaWxsYXJ5OmxvY2Fs";
 pub(super) const WEBHOOK_KEY: &str = "local-key";
 
 /// What all doubles share.
 #[derive(Clone, Default)]
-pub(super) struct World(Arc<Mutex<Kept>>);
+pub(super) struct World {
+    kept: Arc<Mutex<Kept>>,
+    tables: Tables,
+}
 
 /// What was kept of what was delivered.
 #[derive(Default)]
 pub(super) struct Kept {
-    claims: HashMap<String, Claim>,
     pub(super) sent: Vec<Message>,
     pub(super) dead: Vec<DeadLetter>,
 }
 
 impl Claims for World {
     async fn claim(&self, claim: &Claim) -> Result<Claimed, PortError> {
-        let mut kept = self.0.lock().unwrap();
         assert!(claim.identity.key.len() <= 2048 && !claim.identity.key.is_empty(), "DynamoDB takes no such key");
-        let Some(known) = kept.claims.get(&claim.identity.key) else {
-            kept.claims.insert(claim.identity.key.clone(), claim.clone());
-            return Ok(Claimed::Yes);
-        };
-        Ok(Claimed::No(Row {
-            status: Some(Status::Received),
-            fingerprint: Some(known.identity.fingerprint.as_str().to_owned()),
-            claim_id: Some(known.claim_id.clone()),
-            lease_until_ms: Some(known.lease_until_ms()),
-            expires_at_s: Some(known.expires_at_s),
-            detail: None,
-        }))
+        self.tables.claim(claim).await
     }
 }
 
 impl EventsQueue for World {
     async fn send(&self, message: &Message) -> Result<(), PortError> {
         assert!(message.body.fits() && !message.body.text.is_empty(), "SQS takes no such message");
-        self.0.lock().unwrap().sent.push(message.clone());
+        self.kept.lock().unwrap().sent.push(message.clone());
         Ok(())
     }
 }
@@ -65,7 +56,7 @@ impl EventsQueue for World {
 impl DeadLetterQueue for World {
     async fn send(&self, letter: &DeadLetter) -> Result<(), PortError> {
         assert!(letter.body.fits() && !letter.body.text.is_empty(), "SQS takes no such message");
-        self.0.lock().unwrap().dead.push(letter.clone());
+        self.kept.lock().unwrap().dead.push(letter.clone());
         Ok(())
     }
 }
@@ -99,7 +90,7 @@ pub(super) fn answered(request: Request) -> (u16, Kept) {
     let status = u16::try_from(response["statusCode"].as_u64().unwrap()).unwrap();
     is_in_form(status, &response);
     drop(receiver);
-    (status, std::mem::take(&mut *world.0.lock().unwrap()))
+    (status, std::mem::take(&mut *world.kept.lock().unwrap()))
 }
 
 fn is_in_form(status: u16, response: &Value) {
