@@ -7,11 +7,10 @@ use std::{
 
 use serde_json::value::RawValue;
 
-use super::calls::Sighting;
 use crate::{
     change::Change,
     cloud_event::{Enriched, EntityChange, View},
-    entity::{EntityRef, Kind, Status},
+    entity::{EntityRef, Fetched, Kind, Status},
     ports::Move,
     snapshot::{Gone, Judgement, Key, Moved, Rules, Seen, Snapshot, State, TOMBSTONE_TTL_S, judge_gone, judge_seen, parsed},
     told::{Told, origin, shown},
@@ -67,7 +66,7 @@ pub(super) struct Assembly<'a> {
 
 impl Assembly<'_> {
     /// Judges the answers for an event's entities, in their order.
-    pub(super) fn assemble(&self, sightings: &[(EntityRef, Sighting)]) -> Assembled {
+    pub(super) fn assemble(&self, sightings: &[(EntityRef, Fetched)]) -> Assembled {
         let asked: HashSet<Key> = sightings.iter().map(|(entity, _)| Key::of(self.org_id, entity)).collect();
         let mut assembling = Assembling {
             assembly: self,
@@ -81,16 +80,16 @@ impl Assembly<'_> {
         };
         for (entity, sighting) in sightings {
             let is_customer = entity.kind == Kind::Customer;
-            let survivor_id = sighting.fetched.answered_id.as_ref().filter(|_| is_customer);
+            let survivor_id = sighting.answered_id.as_ref().filter(|_| is_customer);
             let stale = assembling.stale.len();
             let gone = self.gone(entity, sighting);
-            match (gone, &sighting.fetched.body) {
+            match (gone, &sighting.body) {
                 _ if !Key::is_kept(self.org_id, entity) => assembling.unkept(entity, gone, sighting),
                 (Some(gone), _) => assembling.gone(entity, gone, sighting),
                 (None, Some(body)) => assembling.found(entity, body, sighting),
                 (None, None) => assembling.without_body(entity, sighting),
             }
-            if let (Some(survivor_id), Some(body)) = (survivor_id, &sighting.fetched.body) {
+            if let (Some(survivor_id), Some(body)) = (survivor_id, &sighting.body) {
                 let survivor = EntityRef { id: survivor_id.clone(), ..entity.clone() };
                 // Where the survivor is asked for, too, that answer counts.
                 if !asked.contains(&Key::of(self.org_id, &survivor)) {
@@ -131,7 +130,7 @@ struct Assembling<'a> {
 }
 
 impl Assembling<'_> {
-    fn found(&mut self, entity: &EntityRef, body: &Arc<RawValue>, sighting: &Sighting) {
+    fn found(&mut self, entity: &EntityRef, body: &Arc<RawValue>, sighting: &Fetched) {
         let Some((key, known)) = self.begin(entity) else { return };
         let customer = self.assembly.customer(entity, body, known.as_ref());
         if let Some(deleted) = customer.clone().filter(|customer| self.is_deleted(customer)) {
@@ -140,7 +139,7 @@ impl Assembling<'_> {
             return self.unkept(entity, None, sighting);
         }
         let began_at_ms = sighting.began_at_ms;
-        let seen = Seen { body: Arc::clone(body), began_at_ms, answered_at_ms: sighting.fetched.fetched_at_ms };
+        let seen = Seen { body: Arc::clone(body), began_at_ms, answered_at_ms: sighting.fetched_at_ms };
         let view = View {
             kind: entity.kind,
             id: entity.id.clone(),
@@ -201,9 +200,9 @@ impl Assembling<'_> {
         }
     }
 
-    fn gone(&mut self, entity: &EntityRef, gone: Gone, sighting: &Sighting) {
+    fn gone(&mut self, entity: &EntityRef, gone: Gone, sighting: &Fetched) {
         let Some((key, known)) = self.begin(entity) else { return };
-        let fetched_at_ms = sighting.fetched.fetched_at_ms;
+        let fetched_at_ms = sighting.fetched_at_ms;
         let judgement = judge_gone(known.as_ref(), gone, fetched_at_ms, self.assembly.now_ms);
         let (version, gone) = match (&judgement, &known) {
             (Judgement::Moves(moved), _) => (Some(moved.next.version), gone),
@@ -226,9 +225,9 @@ impl Assembling<'_> {
     }
 
     /// What is not remembered is published as it is found: where it has states at all, as the first one.
-    fn unkept(&mut self, entity: &EntityRef, gone: Option<Gone>, sighting: &Sighting) {
-        let fetched_at_ms = sighting.fetched.fetched_at_ms;
-        let status = gone.map_or(sighting.fetched.status, status_of);
+    fn unkept(&mut self, entity: &EntityRef, gone: Option<Gone>, sighting: &Fetched) {
+        let fetched_at_ms = sighting.fetched_at_ms;
+        let status = gone.map_or(sighting.status, status_of);
         let is_state = status == Status::Found && entity.kind.has_states();
         self.tell(View {
             kind: entity.kind,
@@ -238,18 +237,18 @@ impl Assembling<'_> {
             fetched_at_ms: Some(fetched_at_ms),
             baseline: is_state.then_some(true),
             version: is_state.then_some(fetched_at_ms),
-            body: sighting.fetched.body.clone().filter(|_| gone.is_none()),
+            body: sighting.body.clone().filter(|_| gone.is_none()),
         });
     }
 
     /// What has no body says nothing of the entity's state; who is known to be gone stays gone.
-    fn without_body(&mut self, entity: &EntityRef, sighting: &Sighting) {
+    fn without_body(&mut self, entity: &EntityRef, sighting: &Fetched) {
         let Some((_, known)) = self.begin(entity) else { return };
-        let (status, version) = match (sighting.fetched.status, known) {
+        let (status, version) = match (sighting.status, known) {
             (Status::NotFound, Some(Snapshot { version, state: State::Gone(gone), .. })) => (status_of(gone), Some(version)),
             (status, _) => (status, None),
         };
-        let fetched_at_ms = (status != Status::Skipped).then_some(sighting.fetched.fetched_at_ms);
+        let fetched_at_ms = (status != Status::Skipped).then_some(sighting.fetched_at_ms);
         self.tell(View {
             kind: entity.kind,
             id: entity.id.clone(),

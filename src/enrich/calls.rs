@@ -21,16 +21,8 @@ use crate::{
     told::Told,
 };
 
-/// An entity as it was answered, and when it was asked for.
-#[derive(Clone)]
-pub(super) struct Sighting {
-    pub(super) fetched: Fetched,
-    /// In milliseconds since 1970.
-    pub(super) began_at_ms: i64,
-}
-
 /// What came of asking for an entity.
-pub(super) type Sighted = Result<Sighting, FetchFailure>;
+pub(super) type Sighted = Result<Fetched, FetchFailure>;
 
 /// The way to Capillary for one batch.
 pub(super) struct Calls<'a, E> {
@@ -73,9 +65,6 @@ impl<'a, E: Entities> Calls<'a, E> {
             Some(_) | None => self.turnstile.trust(org_id),
         }
         outcomes
-            .into_iter()
-            .map(|outcome| outcome.map(|fetched| Sighting { began_at_ms: fetched.began_at_ms, fetched }))
-            .collect()
     }
 
     /// What the audit log tells.

@@ -11,12 +11,12 @@ use tokio::time::Instant;
 use super::{
     Enricher,
     assemble::Snapshots,
-    calls::{Calls, Sighting},
+    calls::Calls,
     settle::Ending,
     work::{Job, remembered, within},
 };
 use crate::{
-    entity::{By, EntityRef},
+    entity::{By, EntityRef, Fetched},
     ports::{Ledger, Parts},
     routes,
     snapshot::Key,
@@ -34,7 +34,7 @@ pub(super) struct Cards<'a> {
     /// Those that can't.
     pub(super) ended: Vec<(usize, Ending)>,
     /// The cards. What is remembered of them was read only after these answers had come.
-    pub(super) sighted: BTreeMap<Key, Sighting>,
+    pub(super) sighted: BTreeMap<Key, Fetched>,
     /// What is remembered of the cards and their customers.
     pub(super) snapshots: Snapshots,
 }
@@ -61,7 +61,7 @@ impl<P: Parts> Enricher<P> {
             let answer = within(answered_by, calls.fetch(org_id, &[card])).await;
             (key, answer.and_then(|mut answer| Ok(answer.pop().ok_or_else(|| Ending::back("not fetched"))??)))
         });
-        let answers: BTreeMap<Key, Result<Sighting, Ending>> = join_all(answers).await.into_iter().collect();
+        let answers: BTreeMap<Key, Result<Fetched, Ending>> = join_all(answers).await.into_iter().collect();
         for mut job in jobs {
             let Some(card) = &job.message.behind.card else {
                 cards.jobs.push(job);
@@ -70,7 +70,7 @@ impl<P: Parts> Enricher<P> {
             match answers.get(&Key::of(job.org_id, card)) {
                 Some(Ok(sighting)) => {
                     let (card, sighting) = identified(card, sighting);
-                    let customer = sighting.fetched.body.as_deref().and_then(|body| routes::leads_to(card.kind, body));
+                    let customer = sighting.body.as_deref().and_then(|body| routes::leads_to(card.kind, body));
                     job.begin_with(std::iter::once(card.clone()).chain(customer), self.limits.max_entities);
                     cards.sighted.insert(Key::of(job.org_id, &card), sighting);
                     cards.jobs.push(job);
@@ -97,9 +97,9 @@ impl<P: Parts> Enricher<P> {
 }
 
 /// Which card it is: from here on it goes by its id, if it is there.
-fn identified(card: &EntityRef, sighting: &Sighting) -> (EntityRef, Sighting) {
+fn identified(card: &EntityRef, sighting: &Fetched) -> (EntityRef, Fetched) {
     let mut sighting = sighting.clone();
-    let card = match (sighting.fetched.answered_id.take(), &card.by) {
+    let card = match (sighting.answered_id.take(), &card.by) {
         (Some(id), By::NumberOnly(number)) => EntityRef { kind: card.kind, id, by: By::Number(number.clone()) },
         _ => card.clone(),
     };

@@ -4,18 +4,18 @@ use std::collections::HashSet;
 
 use serde_json::value::RawValue;
 
-use super::{assemble::Assembly, calls::Sighting};
+use super::assemble::Assembly;
 use crate::{
-    entity::{By, EntityRef, Kind, Status},
+    entity::{By, EntityRef, Fetched, Kind, Status},
     routes,
     snapshot::{Gone, Key, Snapshot, State},
 };
 
 impl Assembly<'_> {
     /// Whether an entity is gone, as the answer or the event says.
-    pub(super) fn gone(&self, entity: &EntityRef, sighting: &Sighting) -> Option<Gone> {
+    pub(super) fn gone(&self, entity: &EntityRef, sighting: &Fetched) -> Option<Gone> {
         let is_customer = entity.kind == Kind::Customer;
-        match (sighting.fetched.status, sighting.fetched.answered_id.as_ref().filter(|_| is_customer)) {
+        match (sighting.status, sighting.answered_id.as_ref().filter(|_| is_customer)) {
             (Status::Found, Some(_)) | (Status::Merged, _) => Some(Gone::Merged),
             (Status::Deleted, _) => Some(Gone::Deleted),
             (_, None) if self.says_deleted && is_customer => Some(Gone::Deleted),
@@ -24,7 +24,7 @@ impl Assembly<'_> {
     }
 
     /// The customers of an event who were deleted. They are known before anything is judged that is theirs.
-    pub(super) fn deleted(&self, sightings: &[(EntityRef, Sighting)]) -> HashSet<Key> {
+    pub(super) fn deleted(&self, sightings: &[(EntityRef, Fetched)]) -> HashSet<Key> {
         let customers = sightings.iter().filter(|(entity, _)| entity.kind == Kind::Customer);
         customers
             .filter(|(entity, _)| Key::is_kept(self.org_id, entity))

@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::{
     Enricher, Prepared,
     assemble::{Assembled, Assembly, Outcome, Snapshots},
-    calls::{Asked, Calls, FirstSights, Sighted, Sighting},
+    calls::{Asked, Calls, FirstSights, Sighted},
     incoming::Opened,
     publish::Ready,
     settle::{Ending, Fate, Wait},
@@ -117,16 +117,16 @@ struct Memory {
 
 impl Memory {
     /// What came of asking for an event's entities.
-    fn sightings(&self, job: &Job<'_>, now_ms: i64) -> Result<Vec<(EntityRef, Sighting)>, Ending> {
+    fn sightings(&self, job: &Job<'_>, now_ms: i64) -> Result<Vec<(EntityRef, Fetched)>, Ending> {
         let sighting = |entity: &EntityRef| match self.sightings.get(&Key::of(job.org_id, entity)) {
-            Some(Ok(Ok(Sighting { fetched: Fetched { answered_id: Some(_), .. }, .. }))) if entity.kind == Kind::Card => {
+            Some(Ok(Ok(Fetched { answered_id: Some(_), .. }))) if entity.kind == Kind::Card => {
                 Err(Ending::back("the number is another card's now"))
             }
             Some(Ok(Ok(sighting))) => Ok((entity.clone(), sighting.clone())),
             Some(Ok(Err(failure))) if failure.scope == Scope::NotReady && job.message.waited_ms(now_ms) > MAX_UNREADY_MS => {
                 let (began_at_ms, fetched_at_ms) = (now_ms, now_ms);
                 let fetched = Fetched { status: Status::NotFound, answered_id: None, body: None, began_at_ms, fetched_at_ms };
-                Ok((entity.clone(), Sighting { fetched, began_at_ms: now_ms }))
+                Ok((entity.clone(), fetched))
             }
             Some(Ok(Err(failure))) => Err(failure.clone().into()),
             Some(Err(ending)) => Err(ending.clone()),
