@@ -4,6 +4,7 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     dead_code,
+    unused_imports,
     unreachable_pub,
     reason = "a panic is how a judge speaks, and a fuzz target includes all judges and uses one"
 )]
