@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use time::{OffsetDateTime, macros::format_description};
+use time::{OffsetDateTime, format_description::well_known::Rfc2822, macros::format_description};
 
 use crate::ports::Clock;
 
@@ -25,6 +25,11 @@ pub fn rfc3339(ms: i64) -> String {
     let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000);
     let time = time.ok().filter(|time| time.year() >= 0).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     time.format(format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z")).unwrap_or_default()
+}
+
+/// A time as HTTP headers write it (RFC 9110, 5.6.7), in seconds since 1970.
+pub(crate) fn from_http_date(text: &str) -> Option<i64> {
+    Some(OffsetDateTime::parse(text, &Rfc2822).ok()?.unix_timestamp())
 }
 
 #[cfg(test)]

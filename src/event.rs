@@ -16,6 +16,8 @@ use shape::Members;
 
 /// The longest event name that is taken for one; EventBridge allows no longer detail type.
 const MAX_NAME_CHARS: usize = 128;
+/// The longest id that is taken for one (design, section 2).
+pub(crate) const MAX_ID_CHARS: usize = 256;
 /// Latest time taken for one: the end of the year 9999, in milliseconds.
 const MAX_TIME_MS: i64 = 253_402_300_799_999;
 
@@ -23,6 +25,11 @@ const MAX_TIME_MS: i64 = 253_402_300_799_999;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the body is not a JSON object")]
 pub struct NotAnObject;
+
+/// Whether a text is printable ASCII, and no longer than that: what an id, and a key made of it, must be.
+pub(crate) fn is_printable(text: &str, max_chars: usize) -> bool {
+    (1..=max_chars).contains(&text.len()) && text.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
+}
 
 /// An event, unwrapped. It borrows from the body that it was read from.
 pub struct Event<'a> {
@@ -133,8 +140,7 @@ impl<'a> Event<'a> {
     fn sent_id(&self) -> Option<String> {
         let value = self.members.get("eventId")?;
         let id = if value.get().starts_with('"') { text(value)? } else { number_text(value)?.to_owned() };
-        let printable = !id.is_empty() && id.len() <= 256 && id.bytes().all(|byte| (0x20..=0x7e).contains(&byte));
-        printable.then_some(id)
+        is_printable(&id, MAX_ID_CHARS).then_some(id)
     }
 
     fn raw_name(&self) -> Option<String> {

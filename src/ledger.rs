@@ -12,7 +12,7 @@ pub mod writes;
 use std::fmt;
 
 use crate::{
-    event::{Event, Fingerprint},
+    event::{Event, Fingerprint, MAX_ID_CHARS, is_printable},
     untold::Untold,
 };
 
@@ -27,13 +27,13 @@ pub const FAILED_STORED_TTL_S: i64 = 35 * 24 * 60 * 60;
 /// Text that only helps people find a row is left out where it is longer, so that a row stays under 1 KB: one write unit.
 const MAX_TEXT_BYTES: usize = 128;
 
-/// The longest key: an id of 256 characters, with a fingerprint behind it.
-const MAX_KEY_CHARS: usize = 256 + 1 + 16;
+/// The longest key: the longest id, with a fingerprint behind it.
+const MAX_KEY_CHARS: usize = MAX_ID_CHARS + 1 + 16;
 
 /// Whether a text can be a key: printable ASCII characters, as an id has them. Another one, which only a message that was written by hand
 /// can have, would be no id for consumers, or make DynamoDB refuse the whole batch.
 pub fn is_key(text: &str) -> bool {
-    (1..=MAX_KEY_CHARS).contains(&text.len()) && text.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
+    is_printable(text, MAX_KEY_CHARS)
 }
 
 /// Where an event stands.

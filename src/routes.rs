@@ -76,7 +76,7 @@ pub fn behind(event: &Event<'_>) -> Behind {
 /// The entity that another one leads to: a card to its customer.
 pub fn leads_to(kind: Kind, body: &RawValue) -> Option<EntityRef> {
     match kind {
-        Kind::Card => Some(customer(event::id(event::member(body, "customerId")?)?)),
+        Kind::Card => belongs_to(kind, body).map(customer),
         _ => None,
     }
 }

@@ -4,9 +4,11 @@ mod body;
 
 use http::{HeaderMap, StatusCode, header};
 use serde_json::value::RawValue;
-use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 
-use crate::entity::{EntityRef, FetchFailure, Kind, Scope, Status};
+use crate::{
+    clock::from_http_date,
+    entity::{EntityRef, FetchFailure, Kind, Scope, Status},
+};
 use body::{Body, Found, UNREADABLE};
 
 /// What an answer means for an entity. It does not print: the body is somebody's data.
@@ -204,8 +206,7 @@ pub fn retry_after_s(headers: &HeaderMap, now_ms: i64) -> Option<u32> {
     if let Ok(seconds) = text.parse() {
         return Some(seconds);
     }
-    let date = OffsetDateTime::parse(text, &Rfc2822).ok()?;
-    u32::try_from((date.unix_timestamp() - now_ms / 1000).max(0)).ok()
+    u32::try_from((from_http_date(text)? - now_ms / 1000).max(0)).ok()
 }
 
 #[cfg(test)]

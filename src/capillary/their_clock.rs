@@ -6,7 +6,8 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use http::{HeaderMap, header::DATE};
-use time::{OffsetDateTime, format_description::well_known::Rfc2822};
+
+use crate::clock::from_http_date;
 
 /// A greater difference is no clock that is a little wrong, but one that tells nothing, in milliseconds (15 min). AWS itself does not
 /// take calls from a process whose clock is wrong by more than five minutes.
@@ -25,7 +26,8 @@ pub(super) struct TheirClock {
 impl TheirClock {
     /// Compares the clocks by an answer. While they can be equal, they count as equal.
     pub(super) fn learn(&self, headers: &HeaderMap, asked_at_ms: i64, answered_at_ms: i64) {
-        let Some(date_ms) = headers.get(DATE).and_then(|date| milliseconds(date.to_str().ok()?)) else { return };
+        let date_s = headers.get(DATE).and_then(|date| from_http_date(date.to_str().ok()?));
+        let Some(date_ms) = date_s.and_then(|date_s| date_s.checked_mul(1000)) else { return };
         // The answer was begun at some time between question and answer, and that was in this second there.
         let (least, most) = (date_ms - answered_at_ms, date_ms + RESOLUTION_MS - asked_at_ms);
         let agree = least <= TOLERANCE_MS && most >= -TOLERANCE_MS;
@@ -39,10 +41,6 @@ impl TheirClock {
     pub(super) fn at(&self, own_ms: i64) -> i64 {
         own_ms.saturating_add(self.ahead_ms.load(Ordering::Relaxed))
     }
-}
-
-fn milliseconds(date: &str) -> Option<i64> {
-    OffsetDateTime::parse(date, &Rfc2822).ok()?.unix_timestamp().checked_mul(1000)
 }
 
 #[cfg(test)]

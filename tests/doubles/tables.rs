@@ -1,7 +1,7 @@
 //! The events table and the snapshots table.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard},
 };
 
@@ -47,6 +47,7 @@ impl Tables {
     }
 
     pub(crate) fn claim_now(&self, claim: &Claim) -> Claimed {
+        assert_fits(&claim.identity.key);
         let mut state = self.state();
         let attempt = Attempt { now_ms: claim.now_ms, fingerprint: claim.identity.fingerprint.as_str() };
         let known = state.rows.get(&claim.identity.key);
@@ -66,6 +67,8 @@ impl Tables {
     }
 
     pub(crate) fn look_now(&self, events: &[String], entities: &[Key]) -> Known {
+        events.iter().for_each(|key| assert_fits(key));
+        assert_eq!(entities.iter().collect::<BTreeSet<_>>().len(), entities.len(), "a key twice is refused");
         let state = self.state();
         Known {
             rows: events.iter().filter_map(|key| Some((key.clone(), state.rows.get(key)?.row.clone()))).collect(),
@@ -177,6 +180,11 @@ impl Tables {
         with(state.rows.entry(key.to_owned()).or_default());
         Written::Yes
     }
+}
+
+#[track_caller]
+fn assert_fits(key: &str) {
+    assert!((1..=2048).contains(&key.len()), "DynamoDB takes no such key");
 }
 
 impl Claims for Tables {

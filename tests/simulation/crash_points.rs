@@ -6,8 +6,8 @@ use fastrand::Rng;
 use serde_json::json;
 
 use crate::{
+    many::{in_parallel, number_from},
     processes::Function,
-    seeds::{in_parallel, number_from},
     story::{
         Deed, Script, Told, customer_changes, customer_event, customer_is_deleted, customers_merge, event, group_changes, play,
         transaction_changes,

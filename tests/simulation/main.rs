@@ -10,7 +10,7 @@
 //!  └ judge         what must hold at the end
 //!
 //! schedules    random stories            crash_points   one that dies or hangs at every await
-//! cases        single stories            seeds          many at once
+//! cases        single stories            many           many at once
 //! contract_of_doubles    the doubles do what the real services do
 //! ```
 //!
@@ -33,9 +33,9 @@ mod crash_points;
 #[path = "../doubles/mod.rs"]
 mod doubles;
 mod judge;
+mod many;
 mod processes;
 mod schedules;
-mod seeds;
 mod sender;
 mod story;
 mod time;

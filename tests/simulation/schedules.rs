@@ -4,7 +4,7 @@ use fastrand::Rng;
 use serde_json::json;
 
 use crate::{
-    seeds::{in_parallel, number_from},
+    many::{in_parallel, number_from},
     story::{
         Deed, Script, customer_changes, customer_event, customer_is_deleted, customers_merge, event, group_changes, play, poison,
         transaction_changes,

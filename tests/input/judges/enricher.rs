@@ -11,28 +11,21 @@ use capillary_events::{
     enrich::{Enricher, Incoming, Limits, Turnstile},
     entity::{EntityRef, FetchFailure, Fetched, Status},
     filter::Filter,
-    ledger::Identity,
-    message::{DeadLetter, Message, Reason, decode},
+    message::{DeadLetter, Message, decode},
     metrics::Metrics,
-    ports::{
-        Bus, Clock, Commit, DeadLetterQueue, Entities, Entry, FailedKept, Forgotten, Known, Ledger, Parts, PortError, Redelivery,
-        SecretStore, Written,
-    },
+    ports::{Bus, Clock, DeadLetterQueue, Entities, Entry, Parts, PortError, Redelivery, SecretStore},
     redact::Redaction,
     secret::CachedSecret,
-    snapshot::{Key, Rules},
+    snapshot::Rules,
     told::Told,
 };
 use serde_json::{Value, json, value::RawValue};
 
 use super::{body::is_valid, tables::Tables};
 
-/// What all doubles share.
+/// What the doubles share, but the tables.
 #[derive(Clone, Default)]
-struct World {
-    kept: Arc<Mutex<Kept>>,
-    tables: Tables,
-}
+struct World(Arc<Mutex<Kept>>);
 
 #[derive(Default)]
 struct Kept {
@@ -41,7 +34,7 @@ struct Kept {
 }
 
 impl Parts for World {
-    type Ledger = Self;
+    type Ledger = Tables;
     type Bus = Self;
     type DeadLetters = Self;
     type Redelivery = Self;
@@ -50,55 +43,20 @@ impl Parts for World {
     type Clock = Self;
 }
 
-impl Ledger for World {
-    async fn look(&self, events: &[String], entities: &[Key]) -> Result<Known, PortError> {
-        assert!(events.iter().all(|key| (1..=2048).contains(&key.len())), "DynamoDB takes no such key");
-        self.tables.look(events, entities).await
-    }
-
-    async fn commit(&self, commit: &Commit<'_>) -> Result<Written, PortError> {
-        self.tables.commit(commit).await
-    }
-
-    async fn published(&self, key: &str, expires_at_s: i64) -> Result<Written, PortError> {
-        self.tables.published(key, expires_at_s).await
-    }
-
-    async fn published_unstored(&self, identity: &Identity, now_s: i64, expires_at_s: i64) -> Result<Written, PortError> {
-        self.tables.published_unstored(identity, now_s, expires_at_s).await
-    }
-
-    async fn ignored(&self, identity: &Identity, now_s: i64, expires_at_s: i64) -> Result<Written, PortError> {
-        self.tables.ignored(identity, now_s, expires_at_s).await
-    }
-
-    async fn failed(&self, identity: &Identity, reason: Reason, kept: &FailedKept) -> Result<Written, PortError> {
-        self.tables.failed(identity, reason, kept).await
-    }
-
-    async fn forget(&self, customer: &Key) -> Result<Forgotten, PortError> {
-        self.tables.forget(customer).await
-    }
-
-    async fn count_attempt(&self, key: &str) -> Result<Option<u32>, PortError> {
-        self.tables.count_attempt(key).await
-    }
-}
-
 impl Bus for World {
     async fn publish(&self, entries: &[Entry]) -> Vec<Result<(), PortError>> {
         for entry in entries {
             is_valid(&entry.detail);
             assert!((1..=128).contains(&entry.detail_type.chars().count()), "EventBridge takes no such type");
         }
-        self.kept.lock().unwrap().published.extend(entries.iter().map(|entry| entry.detail.clone()));
+        self.0.lock().unwrap().published.extend(entries.iter().map(|entry| entry.detail.clone()));
         vec![Ok(()); entries.len()]
     }
 }
 
 impl DeadLetterQueue for World {
     async fn send(&self, letter: &DeadLetter) -> Result<(), PortError> {
-        self.kept.lock().unwrap().dead.push(letter.clone());
+        self.0.lock().unwrap().dead.push(letter.clone());
         Ok(())
     }
 }
@@ -168,7 +126,7 @@ pub(super) fn enriched(messages: Vec<Queued>) {
 pub(super) fn is_done(messages: Vec<Incoming>) {
     let world = World::default();
     let enricher: Enricher<World> = Enricher {
-        ledger: world.clone(),
+        ledger: Tables::default(),
         bus: world.clone(),
         dead_letters: world.clone(),
         redelivery: world.clone(),
@@ -189,7 +147,7 @@ pub(super) fn is_done(messages: Vec<Incoming>) {
         metrics: Metrics::on_stdout(String::new()),
     };
     let back = super::done(enricher.enrich(messages.clone(), Duration::from_secs(60)));
-    let kept = std::mem::take(&mut *world.kept.lock().unwrap());
+    let kept = std::mem::take(&mut *world.0.lock().unwrap());
     for message in messages {
         let delivered = decode(&message.body, message.content_encoding.as_deref());
         let is_of_the_future = delivered == Err(capillary_events::message::DecodeError::UnknownEncoding);

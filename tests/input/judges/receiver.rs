@@ -9,10 +9,9 @@ use std::{
 use capillary_events::{
     auth::Gatekeeper,
     gateway::{self, Request},
-    ledger::Claim,
     message::{DeadLetter, KEPT_OF_OVERSIZED_BYTES, Message, Reason, decode},
     metrics::Metrics,
-    ports::{Claimed, Claims, Clock, DeadLetterQueue, EventsQueue, PortError, SecretStore},
+    ports::{Clock, DeadLetterQueue, EventsQueue, PortError, SecretStore},
     receive::Receiver,
 };
 use serde_json::{Value, json};
@@ -24,12 +23,9 @@ use super::tables::Tables;
 pub(super) const AUTHORIZATION: &str = "Basic Y2FwaWxsYXJ5OmxvY2Fs";
 pub(super) const WEBHOOK_KEY: &str = "local-key";
 
-/// What all doubles share.
+/// What the doubles share, but the tables.
 #[derive(Clone, Default)]
-pub(super) struct World {
-    kept: Arc<Mutex<Kept>>,
-    tables: Tables,
-}
+pub(super) struct World(Arc<Mutex<Kept>>);
 
 /// What was kept of what was delivered.
 #[derive(Default)]
@@ -38,17 +34,10 @@ pub(super) struct Kept {
     pub(super) dead: Vec<DeadLetter>,
 }
 
-impl Claims for World {
-    async fn claim(&self, claim: &Claim) -> Result<Claimed, PortError> {
-        assert!(claim.identity.key.len() <= 2048 && !claim.identity.key.is_empty(), "DynamoDB takes no such key");
-        self.tables.claim(claim).await
-    }
-}
-
 impl EventsQueue for World {
     async fn send(&self, message: &Message) -> Result<(), PortError> {
         assert!(message.body.fits() && !message.body.text.is_empty(), "SQS takes no such message");
-        self.kept.lock().unwrap().sent.push(message.clone());
+        self.0.lock().unwrap().sent.push(message.clone());
         Ok(())
     }
 }
@@ -56,7 +45,7 @@ impl EventsQueue for World {
 impl DeadLetterQueue for World {
     async fn send(&self, letter: &DeadLetter) -> Result<(), PortError> {
         assert!(letter.body.fits() && !letter.body.text.is_empty(), "SQS takes no such message");
-        self.kept.lock().unwrap().dead.push(letter.clone());
+        self.0.lock().unwrap().dead.push(letter.clone());
         Ok(())
     }
 }
@@ -77,7 +66,7 @@ impl Clock for World {
 pub(super) fn answered(request: Request) -> (u16, Kept) {
     let world = World::default();
     let receiver = Receiver {
-        claims: world.clone(),
+        claims: Tables::default(),
         queue: world.clone(),
         dead_letters: world.clone(),
         gatekeeper: Gatekeeper::new(world.clone(), world.clone()),
@@ -90,7 +79,7 @@ pub(super) fn answered(request: Request) -> (u16, Kept) {
     let status = u16::try_from(response["statusCode"].as_u64().unwrap()).unwrap();
     is_in_form(status, &response);
     drop(receiver);
-    (status, std::mem::take(&mut *world.kept.lock().unwrap()))
+    (status, std::mem::take(&mut *world.0.lock().unwrap()))
 }
 
 fn is_in_form(status: u16, response: &Value) {
