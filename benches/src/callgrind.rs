@@ -3,7 +3,7 @@
 use std::{fs, path::Path, process::Command, time::Duration};
 
 use crate::{
-    batches::{self, SCENARIOS, TEN},
+    batches::{self, ONE, SCENARIOS, TEN},
     calls::ratio,
     deliveries::{self, Which},
     events::Events,
@@ -14,6 +14,8 @@ use crate::{
 
 /// Invocations before those that are counted.
 const FIRST: u32 = 10;
+/// Batches of ten before those that are counted: one sees the customers for the first time.
+const FIRST_BATCHES: u32 = 1;
 
 /// In thousands of instructions.
 #[derive(Default)]
@@ -39,8 +41,9 @@ impl Instructions {
             kind => Which::for_kind(kind).iter().copied().map(Some).collect(),
         };
         for sort in sorts {
-            let few = total(world, target, events, sort, FIRST).await?;
-            let many = total(world, target, events, sort, FIRST + count).await?;
+            let first = if sort.is_some() { FIRST } else { FIRST_BATCHES };
+            let few = total(world, target, events, sort, first).await?;
+            let many = total(world, target, events, sort, first + count).await?;
             let each = if sort.is_some() { 1 } else { SCENARIOS[TEN].size() };
             per_event.push(ratio(many.saturating_sub(few), u64::from(count) * each * 1000));
         }
@@ -56,7 +59,10 @@ async fn total(world: &World, target: &Target, events: &Events, sort: Option<Whi
     let mut running = world.run_by(&["valgrind", "--tool=callgrind", &option], target).await?;
     match sort {
         Some(which) => drop(deliveries::send(&mut running, which, events, count).await?),
-        None if count > 0 => drop(batches::send(&mut running, &SCENARIOS[TEN], events, count).await?),
+        None if count > 0 => {
+            batches::send(&mut running, &SCENARIOS[ONE], events, 1).await?;
+            batches::send(&mut running, &SCENARIOS[TEN], events, count).await?;
+        }
         None => {}
     }
     running.process.end()?;

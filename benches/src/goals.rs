@@ -21,7 +21,7 @@ fn goals(report: &Report) -> Vec<Goal> {
     let (receiver, lean, enricher) = (&report.receiver, &report.lean, &report.enricher);
     let goal = |what, most, measured, unit| Goal { what, most, measured, unit };
     let mut goals = Vec::new();
-    if let Some(counts) = &report.instructions {
+    if let Ok(counts) = &report.instructions {
         goals.push(goal("receiver: start, instructions", 1.3, counts.receiver.start / counts.lean.start, TIMES));
     }
     goals.extend([
@@ -35,7 +35,7 @@ fn goals(report: &Report) -> Vec<Goal> {
         goal("receiver: artefact, zipped", 3.0, report.zipped_mb[0], "MB"),
         goal("enricher: artefact, zipped", 3.0, report.zipped_mb[3], "MB"),
     ]);
-    if let Some(counts) = &report.instructions {
+    if let Ok(counts) = &report.instructions {
         goals.push(goal("enricher: start, instructions", 1.5, counts.enricher.start / counts.lean.start, TIMES));
     }
     let milliseconds =

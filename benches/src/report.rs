@@ -5,6 +5,7 @@ use crate::{
     callgrind::Instructions,
     comparison::Comparison,
     deliveries::{Delivered, Sort, Starts},
+    failure::Failure,
     statistics::Figures,
     table::{Table, number, spread, times},
 };
@@ -18,7 +19,7 @@ pub(crate) struct Report {
     pub(crate) comparison: Comparison,
     /// In the order of the targets.
     pub(crate) zipped_mb: [f64; 4],
-    pub(crate) instructions: Option<Counted>,
+    pub(crate) instructions: Result<Counted, Failure>,
 }
 
 /// Instructions of each.
@@ -135,9 +136,12 @@ impl Report {
     }
 
     fn print_instructions(&self) {
-        let Some(counted) = &self.instructions else {
-            println!("No instructions were counted: valgrind is not there, or it is a quick run.\n");
-            return;
+        let counted = match &self.instructions {
+            Ok(counted) => counted,
+            Err(failure) => {
+                println!("No instructions were counted: {failure}.\n");
+                return;
+            }
         };
         let mut table = Table::new(&[
             "thousands of instructions",

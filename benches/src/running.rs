@@ -87,7 +87,7 @@ impl World {
     }
 
     async fn run_logged(&self, program: &[&str], target: &Target, log: &Path) -> Result<Running<'_>, Failure> {
-        let mut api = RuntimeApi::start().await?;
+        let mut api = RuntimeApi::start(target.timeout()).await?;
         let environment = target.environment(&api.address(), &self.aws_server.url(), &self.capillary_server.url());
         let executable = target.executable.to_str().ok_or_else(|| Failure::new("a path that is no text"))?;
         let (calls, connections) = (self.calls(), self.connections());

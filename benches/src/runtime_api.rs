@@ -16,8 +16,6 @@ use crate::{
 
 /// No step of a function takes longer here, be it under valgrind.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// What an invocation has; the receiver's timeout in the template.
-const TIME_LEFT: Duration = Duration::from_secs(12);
 const TRACE: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
 
 /// The side of whoever drives the process.
@@ -51,13 +49,14 @@ struct Side {
     polls: mpsc::UnboundedSender<Poll>,
     answers: mpsc::UnboundedSender<Answered>,
     invocations: Mutex<u64>,
+    timeout: Duration,
 }
 
 impl RuntimeApi {
-    pub(crate) async fn start() -> Result<Self, Failure> {
+    pub(crate) async fn start(timeout: Duration) -> Result<Self, Failure> {
         let (polls, polled) = mpsc::unbounded_channel();
         let (answers, answered) = mpsc::unbounded_channel();
-        let server = Server::start(Arc::new(Side { polls, answers, invocations: Mutex::default() })).await?;
+        let server = Server::start(Arc::new(Side { polls, answers, invocations: Mutex::default(), timeout })).await?;
         Ok(Self { server, polls: polled, answers: answered, waiting: None })
     }
 
@@ -120,7 +119,7 @@ impl Side {
         let Ok(body) = given.await else { return Answer::empty(StatusCode::GONE) };
         let mut invocations = self.invocations.lock().await;
         *invocations += 1;
-        let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + TIME_LEFT;
+        let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + self.timeout;
         let headers = vec![
             ("lambda-runtime-aws-request-id", format!("00000000-0000-4000-8000-{invocations:012}")),
             ("lambda-runtime-deadline-ms", deadline.as_millis().to_string()),

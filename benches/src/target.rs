@@ -1,6 +1,9 @@
 //! The programs that are measured, and the environment in which Lambda would start them.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use crate::{
     aws::{CAPILLARY_SECRET, SNAPSHOTS, WEBHOOK_SECRET},
@@ -44,6 +47,11 @@ pub(crate) fn targets(root: &Path) -> Result<[Target; 4], Failure> {
 }
 
 impl Target {
+    /// What an invocation may take, as in template.yaml.
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_secs(if self.kind == Kind::Enricher { 60 } else { 12 })
+    }
+
     /// What Lambda sets, and the variables of template.yaml.
     pub(crate) fn environment(&self, runtime_api: &str, aws_url: &str, capillary_url: &str) -> Vec<(String, String)> {
         let memory = if self.kind == Kind::Enricher { "512" } else { "256" };

@@ -2,6 +2,7 @@
 //! default features, ring, settings straight from the environment, one HTTP client, and its connections opened before the first event.
 
 use std::{
+    borrow::Cow,
     env,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -21,11 +22,22 @@ use aws_smithy_runtime_api::client::{
 };
 use aws_smithy_types::{body::SdkBody, retry::RetryConfig};
 use lambda_http::{Body, Error, Request, RequestExt, Response, run, service_fn};
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 /// As PEM; see build.rs.
 const ROOTS: &str = include_str!(concat!(env!("OUT_DIR"), "/amazon-roots.pem"));
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
+
+/// What the two calls need of an event; the rest is skipped.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Event<'a> {
+    #[serde(borrow)]
+    event_id: Cow<'a, str>,
+    #[serde(borrow)]
+    event_name: Cow<'a, str>,
+    org_id: i64,
+}
 
 struct Stores {
     table: aws_sdk_dynamodb::Client,
@@ -99,10 +111,8 @@ async fn take(stores: &Stores, request: Request) -> Result<Response<Body>, Error
         Body::Binary(bytes) => String::from_utf8(bytes)?,
         _ => String::new(),
     };
-    let event: Value = serde_json::from_str(&body)?;
-    let id = event["eventId"].as_str().unwrap_or_default();
-    let name = event["eventName"].as_str().unwrap_or_default();
-    let org = event["orgId"].to_string();
+    let Event { event_id: id, event_name: name, org_id } = serde_json::from_str(&body)?;
+    let (id, name, org) = (&*id, &*name, org_id.to_string());
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
     let put = stores
         .table
@@ -151,6 +161,12 @@ async fn take(stores: &Stores, request: Request) -> Result<Response<Body>, Error
 }
 
 fn answer(status: &str, id: &str) -> Result<Response<Body>, Error> {
-    let body = serde_json::json!({"status": status, "eventId": id}).to_string();
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Answer<'a> {
+        status: &'a str,
+        event_id: &'a str,
+    }
+    let body = serde_json::to_string(&Answer { status, event_id: id })?;
     Ok(Response::builder().status(200).header("content-type", "application/json").body(body.into())?)
 }
