@@ -17,18 +17,19 @@ use std::time::Duration;
 
 use aws_config::{BehaviorVersion, SdkConfig, identity::IdentityCache, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_dynamodb::{
-    config::SharedCredentialsProvider,
+    config::{Credentials, SharedCredentialsProvider},
     error::{ProvideErrorMetadata, SdkError},
 };
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
 use environment::Environment;
+use secrets::SecretsManager;
 
 use futures_util::future::BoxFuture;
 
 use crate::{
-    config::{ConfigError, ProcessEnvironment},
+    config::{ConfigError, Source},
     ports::PortError,
 };
 
@@ -47,6 +48,8 @@ pub const RECEIVER_LIMITS: CallLimits = CallLimits { attempt: Duration::from_mil
 pub const ENRICHER_LIMITS: CallLimits = CallLimits { attempt: Duration::from_secs(3), call: Duration::from_secs(8) };
 
 const ATTEMPTS: u32 = 3;
+/// Before the second attempt, at random up to that; twice as long before the third.
+const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 /// What keeps AWS from being called at all.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
@@ -72,16 +75,18 @@ pub enum Service {
 /// What all AWS clients share: region, credentials and endpoint, and one HTTP client.
 pub struct Aws {
     sdk: SdkConfig,
+    credentials: Credentials,
     connector: SharedHttpConnector,
+    limits: CallLimits,
 }
 
 impl Aws {
-    /// AWS as this process's environment has it, with calls that end in time.
+    /// AWS as the environment has it, with calls that end in time.
     ///
     /// # Errors
     /// A variable is missing, or the HTTP client can't be built; it is logged.
-    pub fn from_environment(limits: CallLimits) -> Result<Self, SetupError> {
-        let aws = Environment::read(&ProcessEnvironment).map_err(SetupError::from).and_then(|found| Self::new(found, limits));
+    pub fn read(source: &impl Source, limits: CallLimits) -> Result<Self, SetupError> {
+        let aws = Environment::read(source).map_err(SetupError::from).and_then(|found| Self::new(found, limits));
         aws.inspect_err(|error| tracing::error!(%error, "configuration"))
     }
 
@@ -92,11 +97,11 @@ impl Aws {
             .operation_attempt_timeout(limits.attempt)
             .operation_timeout(limits.call)
             .build();
-        let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(Duration::from_millis(50));
+        let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(FIRST_BACKOFF);
         let mut sdk = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(environment.region)
-            .credentials_provider(SharedCredentialsProvider::new(environment.credentials))
+            .credentials_provider(SharedCredentialsProvider::new(environment.credentials.clone()))
             // They are the same as long as the process lives.
             .identity_cache(IdentityCache::no_cache())
             .use_fips(environment.use_fips)
@@ -106,7 +111,7 @@ impl Aws {
             .timeout_config(timeouts)
             .retry_config(retries);
         sdk.set_endpoint_url(environment.endpoint_url);
-        Ok(Self { sdk: sdk.build(), connector })
+        Ok(Self { sdk: sdk.build(), credentials: environment.credentials, connector, limits })
     }
 
     /// A client of DynamoDB. To make one is a good part of a start: make one, and clone it.
@@ -119,9 +124,9 @@ impl Aws {
         aws_sdk_eventbridge::Client::new(&self.sdk)
     }
 
-    /// A client of Secrets Manager.
-    pub fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
-        aws_sdk_secretsmanager::Client::new(&self.sdk)
+    /// Secrets Manager.
+    pub fn secrets_manager(&self) -> SecretsManager {
+        SecretsManager::new(&self.sdk, &self.credentials, &self.connector, self.limits)
     }
 
     /// A client of SQS.

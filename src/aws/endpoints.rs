@@ -25,6 +25,20 @@ pub(super) async fn url(service: Service, sdk: &SdkConfig) -> Option<String> {
     })
 }
 
+/// The endpoint of Secrets Manager, whose names follow one rule in all regions, and which has no other for IPv6; what comes after the
+/// region is the same for all services.
+pub(super) async fn secrets_manager(sdk: &SdkConfig) -> Option<String> {
+    if let Some(url) = sdk.endpoint_url() {
+        return Some(url.to_owned());
+    }
+    let plain = sdk.clone().into_builder().use_fips(false).use_dual_stack(false).build();
+    let region = sdk.region()?.as_ref();
+    let dynamodb = url(Service::DynamoDb, &plain).await?;
+    let suffix = dynamodb.strip_prefix("https://dynamodb.")?.strip_prefix(region)?;
+    let fips = if sdk.use_fips() == Some(true) { "-fips" } else { "" };
+    Some(format!("https://secretsmanager{fips}.{region}{suffix}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,6 +74,25 @@ mod tests {
             (&[("AWS_REGION", "us-east-1"), ("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")], ["http://127.0.0.1:4566"; 3]),
         ] {
             assert_eq!(urls(settings).await, expected.map(|url| Some(url.to_owned())));
+        }
+    }
+
+    #[tokio::test]
+    async fn secrets_managers_are_those_that_its_own_client_finds() {
+        use aws_sdk_secretsmanager::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+        for region in
+            ["us-east-1", "eu-central-2", "ap-southeast-5", "cn-north-1", "us-gov-west-1", "us-iso-east-1", "eusc-de-east-1"]
+        {
+            for (fips, dual_stack) in [(false, false), (true, false), (false, true)] {
+                let sdk = SdkConfig::builder()
+                    .region(aws_config::Region::new(region))
+                    .use_fips(fips)
+                    .use_dual_stack(dual_stack)
+                    .build();
+                let params = Params::builder().region(region).use_fips(fips).use_dual_stack(dual_stack).build().unwrap();
+                let Ok(theirs) = DefaultResolver::new().resolve_endpoint(&params).await else { continue };
+                assert_eq!(secrets_manager(&sdk).await.as_deref(), Some(theirs.url()), "{region} {fips} {dual_stack}");
+            }
         }
     }
 }

@@ -33,7 +33,7 @@ impl Parts for Real {
 async fn main() -> Result<(), Error> {
     logging::start();
     let config = EnricherConfig::read(&ProcessEnvironment).inspect_err(|error| tracing::error!(%error, "configuration"))?;
-    let aws = Aws::from_environment(ENRICHER_LIMITS)?;
+    let aws = Aws::read(&ProcessEnvironment, ENRICHER_LIMITS)?;
     let sqs = aws.sqs();
     let capillary_secret = Secret::new(aws.secrets_manager(), config.capillary_secret_id);
     let metrics = Metrics::on_stdout(config.common.function_name);

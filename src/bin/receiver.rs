@@ -21,7 +21,7 @@ use serde_json::value::RawValue;
 async fn main() -> Result<(), Error> {
     logging::start();
     let config = ReceiverConfig::read(&ProcessEnvironment).inspect_err(|error| tracing::error!(%error, "configuration"))?;
-    let aws = Aws::from_environment(RECEIVER_LIMITS)?;
+    let aws = Aws::read(&ProcessEnvironment, RECEIVER_LIMITS)?;
     let sqs = aws.sqs();
     let receiver = Receiver {
         claims: EventsTable::new(aws.dynamodb(), config.common.events_table),

@@ -4,15 +4,30 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsEvent;
 use capillary_events::{
-    aws::{bus::EventBus, ledger::EventsTable, queue::Queue, secrets::Secret, tables::Tables},
+    aws::{self, RECEIVER_LIMITS, bus::EventBus, ledger::EventsTable, queue::Queue, secrets::Secret, tables::Tables},
     batch,
+    config::Source,
 };
 use serde_json::{Value, json};
 
 use crate::{
     contract::{self, SECRET, Services, Taken},
-    support::{messages::Received, stack::configuration, wait, world::World},
+    support::{messages::Received, stack::Stack, wait, world::World},
 };
+
+/// What Lambda's environment would say.
+struct Local<'a>(&'a Stack);
+
+impl Source for Local<'_> {
+    fn get(&self, name: &str) -> Option<String> {
+        match name {
+            "AWS_REGION" => Some(self.0.region()),
+            "AWS_ENDPOINT_URL" => Some(self.0.endpoint()),
+            "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("test".to_owned()),
+            _ => None,
+        }
+    }
+}
 
 struct Aws {
     world: World,
@@ -28,19 +43,15 @@ impl Aws {
     async fn new() -> Self {
         let world = World::new().await;
         world.webhook_secret_is(SECRET).await;
-        let config = configuration(&world.stack).await;
+        let aws = aws::Aws::read(&Local(&world.stack), RECEIVER_LIMITS).expect("the local AWS");
         let names = &world.names;
         Self {
-            claims: EventsTable::new(aws_sdk_dynamodb::Client::new(&config), names.events_table.clone()),
-            tables: Tables::new(
-                aws_sdk_dynamodb::Client::new(&config),
-                names.events_table.clone(),
-                names.snapshots_table.clone(),
-            ),
-            events: Queue::new(aws_sdk_sqs::Client::new(&config), names.events_queue.clone()),
-            dead_letters: Queue::new(aws_sdk_sqs::Client::new(&config), names.dead_letter_queue.clone()),
-            bus: EventBus::new(aws_sdk_eventbridge::Client::new(&config), names.bus.clone()),
-            secret: Secret::new(aws_sdk_secretsmanager::Client::new(&config), names.webhook_secret.clone()),
+            claims: EventsTable::new(aws.dynamodb(), names.events_table.clone()),
+            tables: Tables::new(aws.dynamodb(), names.events_table.clone(), names.snapshots_table.clone()),
+            events: Queue::new(aws.sqs(), names.events_queue.clone()),
+            dead_letters: Queue::new(aws.sqs(), names.dead_letter_queue.clone()),
+            bus: EventBus::new(aws.eventbridge(), names.bus.clone()),
+            secret: Secret::new(aws.secrets_manager(), names.webhook_secret.clone()),
             world,
         }
     }
