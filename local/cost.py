@@ -8,6 +8,7 @@ in `local/cost/assumptions.json`; memory, alarms and the like are the template's
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections import Counter
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ STORED_BYTES = read("budget")["storedBytes"]
 PRICES = read("prices")
 ASSUMED = {name: entry["value"] for name, entry in read("assumptions").items() if name != "about"}
 os.environ["AWS_DEFAULT_REGION"] = REGION
+# The translator warns of features that need an account.
+logging.getLogger("samtranslator").setLevel(logging.ERROR)
 TEMPLATE = transformed({})
 RESOURCES = TEMPLATE["Resources"]
 
