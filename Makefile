@@ -120,6 +120,16 @@ chaos: ## More simulated stories than the tests play, and others each time: N=10
 	@CAPILLARY_EVENTS_STORIES=$(or $(N),100000) CAPILLARY_EVENTS_SEED=$(or $(SEED),$(shell date +%s)) \
 		cargo test --features sandbox --test simulation -- --nocapture whatever_goes_wrong_together
 
+# Each floor by itself, or they would share the features of their crates.
+.PHONY: bench
+bench: build ## Starts, time, CPU, memory, size and instructions beside two floors (see benches/); QUICK=1, AWS_MS= for a slower AWS
+	@for floor in lean stock; do
+		$(WITH_SAM_TOOLS) $(STEP) bench-$$floor "the floor \`$$floor\` (some minutes)" -- cargo lambda build --release --locked \
+			--manifest-path benches/Cargo.toml --package $$floor $(if $(filter arm64,$(ARCHITECTURE)),--arm64)
+	done
+	$(STEP) bench-program 'the bench program' -- cargo build --locked --profile bench-program --manifest-path benches/Cargo.toml --package capillary-events-bench
+	AWS_MS='$(AWS_MS)' benches/target/bench-program/bench $(if $(QUICK),--quick)
+
 .PHONY: deny
 deny: ## Licences, sources and bans of all dependencies, and that each is used (installs two tools into .tools, some minutes)
 	@$(STEP) cargo-deny 'cargo-deny' -- $(INSTALL) cargo-deny@0.20.2
@@ -140,7 +150,7 @@ fuzz: ## libFuzzer's input for TIME=60 seconds each (installs cargo-fuzz into .t
 
 .PHONY: clean
 clean: down ## Remove everything that was built or installed here
-	@rm -rf .tools .aws-sam .local fuzz/target fuzz/corpus fuzz/artifacts
+	@rm -rf .tools .aws-sam .local benches/target fuzz/target fuzz/corpus fuzz/artifacts
 	@cargo clean
 
 # Recipes with a trap are one script each (the others are right either way).

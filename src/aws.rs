@@ -3,6 +3,9 @@
 
 pub mod bus;
 mod condition;
+mod connections;
+mod endpoints;
+mod environment;
 mod forget;
 pub mod ledger;
 pub mod queue;
@@ -12,11 +15,22 @@ pub mod tables;
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_smithy_http_client::tls;
+use aws_config::{BehaviorVersion, SdkConfig, identity::IdentityCache, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_sdk_dynamodb::{
+    config::SharedCredentialsProvider,
+    error::{ProvideErrorMetadata, SdkError},
+};
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
-use crate::ports::PortError;
+use environment::Environment;
+
+use futures_util::future::BoxFuture;
+
+use crate::{
+    config::{ConfigError, ProcessEnvironment},
+    ports::PortError,
+};
 
 /// How long calls may take.
 #[derive(Debug, Clone, Copy)]
@@ -33,24 +47,102 @@ pub const RECEIVER_LIMITS: CallLimits = CallLimits { attempt: Duration::from_mil
 pub const ENRICHER_LIMITS: CallLimits = CallLimits { attempt: Duration::from_secs(3), call: Duration::from_secs(8) };
 
 const ATTEMPTS: u32 = 3;
+/// What keeps AWS from being called at all.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The environment does not say where AWS is, or who we are.
+    #[error(transparent)]
+    Environment(#[from] ConfigError),
+    /// The HTTP client can't be built.
+    #[error("no HTTP client for AWS")]
+    HttpClient,
+}
 
-/// What all AWS clients share: region, credentials and endpoint from the environment.
-pub async fn config(limits: CallLimits) -> SdkConfig {
-    let http_client = aws_smithy_http_client::Builder::new()
-        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-        .build_https();
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(limits.attempt)
-        .operation_attempt_timeout(limits.attempt)
-        .operation_timeout(limits.call)
-        .build();
-    let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(Duration::from_millis(50));
-    aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http_client)
-        .timeout_config(timeouts)
-        .retry_config(retries)
-        .load()
-        .await
+/// A service that is called.
+#[derive(Debug, Clone, Copy)]
+pub enum Service {
+    /// The tables.
+    DynamoDb,
+    /// The bus.
+    EventBridge,
+    /// The queues.
+    Sqs,
+}
+
+/// What all AWS clients share: region, credentials and endpoint, and one HTTP client.
+pub struct Aws {
+    sdk: SdkConfig,
+    connector: SharedHttpConnector,
+}
+
+impl Aws {
+    /// AWS as this process's environment has it, with calls that end in time.
+    ///
+    /// # Errors
+    /// A variable is missing, or the HTTP client can't be built; it is logged.
+    pub fn from_environment(limits: CallLimits) -> Result<Self, SetupError> {
+        let aws = Environment::read(&ProcessEnvironment).map_err(SetupError::from).and_then(|found| Self::new(found, limits));
+        aws.inspect_err(|error| tracing::error!(%error, "configuration"))
+    }
+
+    fn new(environment: Environment, limits: CallLimits) -> Result<Self, SetupError> {
+        let connector = connections::connector(&environment, limits.attempt)?;
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(limits.attempt)
+            .operation_attempt_timeout(limits.attempt)
+            .operation_timeout(limits.call)
+            .build();
+        let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(Duration::from_millis(50));
+        let mut sdk = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(environment.region)
+            .credentials_provider(SharedCredentialsProvider::new(environment.credentials))
+            // They are the same as long as the process lives.
+            .identity_cache(IdentityCache::no_cache())
+            .use_fips(environment.use_fips)
+            .use_dual_stack(environment.use_dual_stack)
+            .http_client(connections::client(connector.clone()))
+            .sleep_impl(TokioSleep::new())
+            .timeout_config(timeouts)
+            .retry_config(retries);
+        sdk.set_endpoint_url(environment.endpoint_url);
+        Ok(Self { sdk: sdk.build(), connector })
+    }
+
+    /// A client of DynamoDB. To make one is a good part of a start: make one, and clone it.
+    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::new(&self.sdk)
+    }
+
+    /// A client of EventBridge.
+    pub fn eventbridge(&self) -> aws_sdk_eventbridge::Client {
+        aws_sdk_eventbridge::Client::new(&self.sdk)
+    }
+
+    /// A client of Secrets Manager.
+    pub fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
+        aws_sdk_secretsmanager::Client::new(&self.sdk)
+    }
+
+    /// A client of SQS.
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.sdk)
+    }
+
+    /// Opens connections to these services, within that time; a failure shows when they are used. A handshake is the most work in a
+    /// function's life.
+    pub async fn open_connections(&self, services: &[Service], within: Duration) {
+        let mut urls = Vec::new();
+        for service in services {
+            urls.extend(endpoints::url(*service, &self.sdk).await);
+        }
+        connections::open(&self.connector, urls, within).await;
+    }
+}
+
+/// A call on the heap: it is some 20 KB, and whoever awaits it in place is copied with it as often as it is handed on.
+fn boxed<'a, T>(call: impl Future<Output = T> + Send + 'a) -> BoxFuture<'a, T> {
+    Box::pin(call)
 }
 
 /// Codes by which a service calls the request itself invalid. All else may pass.

@@ -4,5 +4,6 @@ pub mod answer;
 pub mod audits;
 pub mod client;
 pub mod credentials;
+mod http;
 mod their_clock;
 pub mod token;

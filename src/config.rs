@@ -99,6 +99,8 @@ pub struct CapillaryConfig {
     pub customer_source: String,
     /// `CAPILLARY_CUSTOMER_EMBED`: the `embed` parameter of customer calls (`points,subscriptions`); empty sends none.
     pub customer_embed: String,
+    /// `SSL_CERT_FILE`, `SSL_CERT_DIR`: whether one is set, so that the system's certificates count and not the built-in ones.
+    pub trusts_the_system: bool,
 }
 
 /// Where settings come from: the process environment, or a test's table.
@@ -176,8 +178,14 @@ impl CapillaryConfig {
             customer_source: optional(source, "CAPILLARY_CUSTOMER_SOURCE").unwrap_or_else(|| "ALL".to_owned()),
             // Empty is a choice here: ask for no embedded parts.
             customer_embed: source.get("CAPILLARY_CUSTOMER_EMBED").unwrap_or_else(|| "points,subscriptions".to_owned()),
+            trusts_the_system: names_certificates(source),
         })
     }
+}
+
+/// Whether somebody says which certificates count: behind a proxy that reads along, those built in would not do.
+pub(crate) fn names_certificates(source: &impl Source) -> bool {
+    ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().any(|name| optional(source, name).is_some())
 }
 
 fn optional(source: &impl Source, name: &str) -> Option<String> {

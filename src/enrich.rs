@@ -66,6 +66,9 @@ const GATHER: Duration = Duration::from_millis(200);
 /// Kept back of the invocation's time for publishing, marking and putting back.
 const KEPT_FOR_PUBLISHING: Duration = Duration::from_secs(20);
 
+/// What a start may take to read the secret and to open connections: the batch that started this process is waiting.
+pub const PREPARE_WITHIN: Duration = Duration::from_secs(1);
+
 /// Numbers that the enricher goes by.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {

@@ -206,6 +206,18 @@ pub struct FetchFailure {
     pub cause: String,
 }
 
+impl FetchFailure {
+    /// Trouble of the API as a whole.
+    pub(crate) fn of_api(cause: &str) -> Self {
+        Self { scope: Scope::Api, retry_after_s: None, cause: cause.to_owned() }
+    }
+
+    /// Trouble of one org's calls.
+    pub(crate) fn of_org(cause: &str) -> Self {
+        Self { scope: Scope::Org, retry_after_s: None, cause: cause.to_owned() }
+    }
+}
+
 /// How far a failure reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {

@@ -5,7 +5,7 @@
 //! refuses a whole delivery for a header without a name (which Capillary's webhooks may have, facts 3.1), and panics on some Host
 //! headers and on broken base64.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, fmt, panic::AssertUnwindSafe};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use futures_util::FutureExt;
@@ -14,9 +14,11 @@ use lambda_http::{
     Body,
     aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayV2httpResponse},
 };
-use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
-use serde_json::Value;
-use std::panic::AssertUnwindSafe;
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeSeed, MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
 
 use crate::{
     disposition::Disposition,
@@ -34,7 +36,7 @@ const METHOD: &str = "POST";
 /// The members of an API Gateway event that count here. Each may be missing or of another kind: whatever is sent gets an answer.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Request {
+struct Request<'a> {
     #[serde(deserialize_with = "lenient")]
     http_method: Option<String>,
     #[serde(deserialize_with = "lenient")]
@@ -43,10 +45,10 @@ pub struct Request {
     raw_path: Option<String>,
     #[serde(deserialize_with = "lenient")]
     resource: Option<String>,
-    #[serde(deserialize_with = "lenient")]
-    headers: BTreeMap<String, Value>,
-    #[serde(deserialize_with = "lenient")]
-    multi_value_headers: BTreeMap<String, Value>,
+    #[serde(borrow)]
+    headers: Option<&'a RawValue>,
+    #[serde(borrow)]
+    multi_value_headers: Option<&'a RawValue>,
     #[serde(deserialize_with = "lenient")]
     body: Option<String>,
     #[serde(deserialize_with = "lenient")]
@@ -71,22 +73,18 @@ struct HttpContext {
     method: Option<String>,
 }
 
-/// A member of another kind than expected counts as missing; an error would repeat it.
-fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserializer: D) -> Result<T, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    Ok(serde_json::from_value(value).unwrap_or_default())
+/// A member of another kind than expected counts as missing; an error would repeat it. What is skipped is scanned, and never built.
+fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+    let text = <&RawValue>::deserialize(deserializer)?.get();
+    Ok(serde_json::from_str(text).unwrap_or_default())
 }
 
-/// The texts in a header's value: one, or several in a list.
-fn texts(value: Value) -> Vec<String> {
-    match value {
-        Value::String(text) => vec![text],
-        Value::Array(values) => values.into_iter().flat_map(texts).collect(),
-        _ => Vec::new(),
+impl<'a> Request<'a> {
+    /// The request in an event; none where it has no members to read, as no gateway's is.
+    fn read(event: &'a RawValue) -> Option<Self> {
+        serde_json::from_str(event.get()).ok()
     }
-}
 
-impl Request {
     /// Payload 2.0 has it in the context; `cargo lambda watch` puts a wrong one where payload 1.0 has it.
     fn method(&self) -> &str {
         let http_api = self.request_context.http.as_ref().and_then(|http| http.method.as_deref());
@@ -103,18 +101,13 @@ impl Request {
     }
 
     /// Every value of every header; a header whose name or value can be none is left out.
-    fn headers(&mut self) -> HeaderMap {
-        let multiple = std::mem::take(&mut self.multi_value_headers);
-        let mut all = std::mem::take(&mut self.headers);
-        // In payload 1.0 `headers` repeats the last value of each header of `multiValueHeaders`.
-        all.retain(|name, _| !multiple.keys().any(|known| known.eq_ignore_ascii_case(name)));
-        let all = multiple
-            .into_iter()
-            .chain(all)
-            .flat_map(|(name, value)| texts(value).into_iter().map(move |value| (name.clone(), value)));
+    fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        for (name, value) in all {
-            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+        // In payload 1.0 `headers` repeats the last value of each header of `multiValueHeaders`.
+        for source in [self.multi_value_headers, self.headers] {
+            let known = Members { known: &headers };
+            let found = source.and_then(|source| known.deserialize(&mut serde_json::Deserializer::from_str(source.get())).ok());
+            for (name, value) in found.unwrap_or_default() {
                 headers.append(name, value);
             }
         }
@@ -122,14 +115,64 @@ impl Request {
     }
 
     /// The bytes that were sent. Broken base64 is the gateway's doing, not the sender's; its text is at least kept.
-    fn body(&mut self) -> Vec<u8> {
-        let text = self.body.take().unwrap_or_default();
+    fn into_body(self) -> Vec<u8> {
+        let text = self.body.unwrap_or_default();
         if self.is_base64_encoded
             && let Ok(bytes) = BASE64_STANDARD.decode(&text)
         {
             return bytes;
         }
         text.into_bytes()
+    }
+}
+
+/// Reads headers as the gateway gives them: to each name one text, or several in a list. Those that are known already are skipped.
+struct Members<'a> {
+    known: &'a HeaderMap,
+}
+
+impl<'de> DeserializeSeed<'de> for Members<'_> {
+    type Value = Vec<(HeaderName, HeaderValue)>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Members<'_> {
+    type Value = Vec<(HeaderName, HeaderValue)>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("headers")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let mut headers = Vec::with_capacity(32);
+        while let Some((name, value)) = members.next_entry::<Text<'_>, &RawValue>()? {
+            match HeaderName::try_from(&*name.0) {
+                Ok(name) if !self.known.contains_key(&name) => add_values(&mut headers, &name, value.get()),
+                _ => {}
+            }
+        }
+        Ok(headers)
+    }
+}
+
+/// A text without escapes stays where it is.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// A header's values from its JSON: one text, or several in a list.
+fn add_values(headers: &mut Vec<(HeaderName, HeaderValue)>, name: &HeaderName, json: &str) {
+    if json.starts_with('[') {
+        for value in serde_json::from_str::<Vec<&RawValue>>(json).unwrap_or_default() {
+            add_values(headers, name, value.get());
+        }
+    } else if json.starts_with('"')
+        && let Ok(Text(text)) = serde_json::from_str(json)
+        && let Ok(value) = HeaderValue::try_from(&*text)
+    {
+        headers.push((name.clone(), value));
     }
 }
 
@@ -145,7 +188,7 @@ pub enum Response {
 }
 
 /// Answers one request: routes it, takes the delivery in, and writes the line of it in the log.
-pub async fn answer<C, Q, D, S, K>(receiver: &Receiver<C, Q, D, S, K>, mut request: Request, trace: Option<&str>) -> Response
+pub async fn answer<C, Q, D, S, K>(receiver: &Receiver<C, Q, D, S, K>, event: &RawValue, trace: Option<&str>) -> Response
 where
     C: Claims,
     Q: EventsQueue,
@@ -154,18 +197,20 @@ where
     K: Clock + Clone,
 {
     let started = std::time::Instant::now();
-    let is_http_api = request.request_context.http.is_some();
-    let receipt = if !request.is_for_events() {
-        Receipt { disposition: Disposition::NotFound, identity: None }
-    } else if request.method() != METHOD {
-        Receipt { disposition: Disposition::MethodNotAllowed, identity: None }
-    } else {
-        let delivery = Delivery { headers: request.headers(), body: request.body(), trace: trace.and_then(TraceHeader::parse) };
-        // A panic would become a 502, which the sender may not resend.
-        AssertUnwindSafe(receiver.receive(delivery))
-            .catch_unwind()
-            .await
-            .unwrap_or(Receipt { disposition: Disposition::Unavailable, identity: None })
+    let request = Request::read(event);
+    let is_http_api = request.as_ref().is_some_and(|request| request.request_context.http.is_some());
+    let without_delivery = |disposition| Receipt { disposition, identity: None };
+    let receipt = match request {
+        None => without_delivery(Disposition::Unavailable),
+        Some(request) if !request.is_for_events() => without_delivery(Disposition::NotFound),
+        Some(request) if request.method() != METHOD => without_delivery(Disposition::MethodNotAllowed),
+        Some(request) => {
+            let trace = trace.and_then(TraceHeader::parse);
+            let delivery = Delivery { headers: request.headers(), body: request.into_body(), trace };
+            // A panic would become a 502, which the sender may not resend.
+            let received = AssertUnwindSafe(receiver.receive(delivery)).catch_unwind().await;
+            received.unwrap_or_else(|_| without_delivery(Disposition::Unavailable))
+        }
     };
     log(&receipt, started.elapsed());
     count(&receiver.metrics, &receipt.disposition);
@@ -223,13 +268,15 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn request(event: serde_json::Value) -> Request {
-        serde_json::from_value(event).unwrap()
+    /// The request of an event. Its text lives as long as the tests do.
+    fn request(event: &serde_json::Value) -> Request<'static> {
+        let event: Box<RawValue> = serde_json::value::to_raw_value(event).unwrap();
+        Request::read(Box::leak(event)).unwrap()
     }
 
     #[test]
     fn a_header_sent_twice_stays_two_values() {
-        let headers = request(json!({
+        let headers = request(&json!({
             "headers": {"Authorization": "b", "accept": "x", "": ":", "bad name": "x", "null": null},
             "multiValueHeaders": {"authorization": ["a", "b"], "": [":"], "none": null}
         }))
@@ -247,7 +294,7 @@ mod tests {
             json!({"rawPath": "/events", "requestContext": {"stage": "$default"}}),
             json!({"path": "/hooks/events", "resource": "/events", "requestContext": {"stage": "prod"}}),
         ] {
-            assert!(request(event.clone()).is_for_events(), "{event}");
+            assert!(request(&event).is_for_events(), "{event}");
         }
         for event in [
             json!({}),
@@ -257,33 +304,33 @@ mod tests {
             json!({"path": "/prodevents", "requestContext": {"stage": "prod"}}),
             json!({"path": "/other", "resource": "/events"}),
         ] {
-            assert!(!request(event.clone()).is_for_events(), "{event}");
+            assert!(!request(&event).is_for_events(), "{event}");
         }
     }
 
     #[test]
     fn the_method_is_that_of_the_request() {
-        assert_eq!(request(json!({"httpMethod": "POST"})).method(), "POST");
-        assert_eq!(request(json!({"httpMethod": "GET", "requestContext": {"http": {"method": "POST"}}})).method(), "POST");
-        assert_eq!(request(json!({})).method(), "");
+        assert_eq!(request(&json!({"httpMethod": "POST"})).method(), "POST");
+        assert_eq!(request(&json!({"httpMethod": "GET", "requestContext": {"http": {"method": "POST"}}})).method(), "POST");
+        assert_eq!(request(&json!({})).method(), "");
     }
 
     #[test]
     fn members_of_another_kind_count_as_missing() {
-        let mut odd = request(json!({
+        let odd = request(&json!({
             "path": "/events", "httpMethod": 7, "headers": ["x"], "multiValueHeaders": {"a": "b", "c": [1, "d"]},
             "body": {"a": 1}, "isBase64Encoded": null, "requestContext": null
         }));
         assert!(odd.is_for_events());
         assert_eq!(odd.method(), "");
-        assert_eq!((odd.headers().len(), odd.body().len()), (2, 0));
+        assert_eq!((odd.headers().len(), odd.into_body().len()), (2, 0));
     }
 
     #[test]
     fn bodies_come_as_bytes() {
-        assert_eq!(request(json!({"body": "e30=", "isBase64Encoded": true})).body(), b"{}");
-        assert_eq!(request(json!({"body": "{}"})).body(), b"{}");
-        assert_eq!(request(json!({"body": "*", "isBase64Encoded": true})).body(), b"*");
-        assert_eq!(request(json!({"body": null})).body(), b"");
+        assert_eq!(request(&json!({"body": "e30=", "isBase64Encoded": true})).into_body(), b"{}");
+        assert_eq!(request(&json!({"body": "{}"})).into_body(), b"{}");
+        assert_eq!(request(&json!({"body": "*", "isBase64Encoded": true})).into_body(), b"*");
+        assert_eq!(request(&json!({"body": null})).into_body(), b"");
     }
 }

@@ -22,7 +22,7 @@ use crate::{
 /// An answer is given within this time, so that with a start before it no sender waits 10 seconds. Shorter than the lease, so
 /// that who takes a claim over knows that the first one is no longer at work.
 pub const ANSWER_WITHIN: Duration = Duration::from_millis(8_500);
-/// What a start may take to read the secret.
+/// What a start may take to read the secret and to open connections: the delivery that started this process is waiting.
 pub const PREPARE_WITHIN: Duration = Duration::from_secs(1);
 
 const _: () = assert!(ANSWER_WITHIN.as_millis() < crate::ledger::LEASE_MS as u128, "an answer must come before the lease ends");

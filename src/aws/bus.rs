@@ -1,9 +1,8 @@
 //! The bus in EventBridge.
 
-use aws_config::SdkConfig;
 use aws_sdk_eventbridge::{Client, types::PutEventsRequestEntry};
 
-use super::port_error;
+use super::{boxed, port_error};
 use crate::{
     cloud_event::SOURCE,
     ports::{Bus, Entry, PortError},
@@ -23,8 +22,8 @@ pub struct EventBus {
 
 impl EventBus {
     /// The bus with this name or ARN.
-    pub fn new(config: &SdkConfig, name: String) -> Self {
-        Self { client: Client::new(config), name }
+    pub fn new(client: Client, name: String) -> Self {
+        Self { client, name }
     }
 
     async fn call(&self, entries: &[Entry]) -> Vec<Result<(), PortError>> {
@@ -37,7 +36,7 @@ impl EventBus {
                 .set_trace_header(entry.trace.as_ref().map(|trace| trace.as_str().to_owned()))
                 .build()
         });
-        match self.client.put_events().set_entries(Some(built.collect())).send().await {
+        match boxed(self.client.put_events().set_entries(Some(built.collect())).send()).await {
             Ok(answer) => {
                 let mut results = answer.entries.unwrap_or_default().into_iter();
                 // An answer with too few entries says nothing of the rest.

@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::{
 };
 
 use super::{
+    boxed,
     ledger::{Item, text},
     port_error, port_error_invalid,
     snapshots::CUSTOMER_KEY,
@@ -35,17 +36,15 @@ pub(super) async fn forget(client: &Client, table: &str, customer: &Key) -> Resu
     let mut forgotten = 0;
     let mut from: Option<Item> = None;
     loop {
-        let answer = client
+        let query = client
             .query()
             .table_name(table)
             .index_name(INDEX)
             .key_condition_expression(format!("{CUSTOMER_KEY} = :customer"))
             .expression_attribute_values(":customer", text(customer.as_str()))
             .limit(PAGE)
-            .set_exclusive_start_key(from)
-            .send()
-            .await
-            .map_err(|error| port_error(QUERY, &error))?;
+            .set_exclusive_start_key(from);
+        let answer = boxed(query.send()).await.map_err(|error| port_error(QUERY, &error))?;
         let items = answer.items.unwrap_or_default();
         let keys: Vec<Item> = items.iter().filter_map(|item| item.get_key_value("entityKey")).map(only).collect();
         for keys in keys.chunks(MAX_DELETES) {
@@ -76,7 +75,7 @@ async fn delete(client: &Client, table: &str, keys: &[Item]) -> Result<(), PortE
     // A call may do a part of it.
     for wait_ms in [0, 50, 200, 800] {
         tokio::time::sleep(Duration::from_millis(wait_ms)).await;
-        let answer = client.batch_write_item().set_request_items(Some(pending)).send().await;
+        let answer = boxed(client.batch_write_item().set_request_items(Some(pending)).send()).await;
         pending = answer.map_err(|error| port_error(DELETE, &error))?.unprocessed_items.unwrap_or_default();
         if pending.is_empty() {
             return Ok(());

@@ -2,14 +2,13 @@
 
 use std::collections::HashMap;
 
-use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
     Client,
     operation::put_item::PutItemError,
     types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
 };
 
-use super::{condition::Rendered, port_error};
+use super::{boxed, condition::Rendered, port_error};
 use crate::{
     ledger::{
         Claim, Identity, Row, Status,
@@ -33,8 +32,8 @@ pub(super) type Item = HashMap<String, AttributeValue>;
 
 impl EventsTable {
     /// The table with this name.
-    pub fn new(config: &SdkConfig, table: String) -> Self {
-        Self { client: Client::new(config), table }
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
     }
 }
 
@@ -42,7 +41,7 @@ impl Claims for EventsTable {
     async fn claim(&self, claim: &Claim) -> Result<Claimed, PortError> {
         let attempt = Attempt { now_ms: claim.now_ms, fingerprint: claim.identity.fingerprint.as_str() };
         let condition = Rendered::of(CLAIM, attempt);
-        let answer = self
+        let request = self
             .client
             .put_item()
             .table_name(&self.table)
@@ -50,10 +49,8 @@ impl Claims for EventsTable {
             .condition_expression(condition.text)
             .set_expression_attribute_names(Some(condition.names))
             .set_expression_attribute_values(Some(condition.values))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        match answer {
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match boxed(request.send()).await {
             Ok(_) => Ok(Claimed::Yes),
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(refused)) => match &refused.item {

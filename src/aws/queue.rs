@@ -1,6 +1,5 @@
 //! The two queues in SQS, and the attributes of the messages in them.
 
-use aws_config::SdkConfig;
 use aws_sdk_sqs::{
     Client,
     operation::send_message::builders::SendMessageFluentBuilder,
@@ -11,7 +10,7 @@ use aws_sdk_sqs::{
 };
 use futures_util::future::join_all;
 
-use super::port_error;
+use super::{boxed, port_error};
 use crate::{
     ledger::Identity,
     message::{DeadLetter, Encoded, Encoding, FORMAT_VERSION, Message},
@@ -30,8 +29,8 @@ pub struct Queue {
 
 impl Queue {
     /// The queue at this URL.
-    pub fn new(config: &SdkConfig, url: String) -> Self {
-        Self { client: Client::new(config), url }
+    pub fn new(client: Client, url: String) -> Self {
+        Self { client, url }
     }
 
     fn message(&self, body: &Encoded, attributes: Attributes) -> SendMessageFluentBuilder {
@@ -85,7 +84,7 @@ impl EventsQueue for Queue {
         if let Some(trace) = trace {
             request = request.message_system_attributes(MessageSystemAttributeNameForSends::AwsTraceHeader, trace);
         }
-        request.send().await.map(drop).map_err(|error| port_error("SQS.SendMessage", &error))
+        boxed(request.send()).await.map(drop).map_err(|error| port_error("SQS.SendMessage", &error))
     }
 }
 
@@ -94,8 +93,7 @@ impl DeadLetterQueue for Queue {
         let attributes = Attributes::of(letter.identity.as_ref(), letter.received_at_ms, letter.body.encoding)
             .text("reason", Some(letter.reason.as_str()))
             .text("detail", Some(&letter.detail));
-        self.message(&letter.body, attributes)
-            .send()
+        boxed(self.message(&letter.body, attributes).send())
             .await
             .map(drop)
             .map_err(|error| port_error("SQS.SendMessage to the dead-letter queue", &error))
@@ -113,7 +111,7 @@ impl Redelivery for Queue {
                     .build()
                     .ok()
             });
-            self.client.change_message_visibility_batch().queue_url(&self.url).set_entries(Some(entries.collect())).send()
+            boxed(self.client.change_message_visibility_batch().queue_url(&self.url).set_entries(Some(entries.collect())).send())
         });
         const CALL: &str = "SQS.ChangeMessageVisibilityBatch";
         for answer in join_all(calls).await {

@@ -2,7 +2,6 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
     Client,
     error::SdkError,
@@ -16,6 +15,7 @@ use aws_sdk_dynamodb::{
 };
 
 use super::{
+    boxed,
     condition::Rendered,
     forget::forget,
     ledger::{Item, identity_item, integer, number, row, text},
@@ -60,8 +60,8 @@ pub struct Tables {
 
 impl Tables {
     /// The tables with these names.
-    pub fn new(config: &SdkConfig, events: String, snapshots: String) -> Self {
-        Self { client: Client::new(config), events, snapshots }
+    pub fn new(client: Client, events: String, snapshots: String) -> Self {
+        Self { client, events, snapshots }
     }
 
     async fn read(&self, keys: &[(&String, Item)], known: &mut Known) -> Result<(), PortError> {
@@ -76,7 +76,7 @@ impl Tables {
         // An answer may be partial: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
         for wait_ms in [0, 50, 200, 800] {
             tokio::time::sleep(Duration::from_millis(wait_ms)).await;
-            let answer = self.client.batch_get_item().set_request_items(Some(pending)).send().await;
+            let answer = boxed(self.client.batch_get_item().set_request_items(Some(pending)).send()).await;
             let answer = answer.map_err(|error| port_error(READ, &error))?;
             for (table, items) in answer.responses.unwrap_or_default() {
                 if table == self.snapshots {
@@ -138,7 +138,7 @@ impl Tables {
         } else {
             "detail, attempts, reason, claimId, leaseUntil"
         };
-        written(self.update(&identity.key, update, removed, (MARK_PUBLISHED_UNSTORED, attempt)).send().await)
+        written(boxed(self.update(&identity.key, update, removed, (MARK_PUBLISHED_UNSTORED, attempt)).send()).await)
     }
 }
 
@@ -170,7 +170,7 @@ impl Ledger for Tables {
                 .condition_expression(condition.text)
                 .set_expression_attribute_names(Some(condition.names))
                 .set_expression_attribute_values(Some(condition.values));
-            return match put.send().await {
+            return match boxed(put.send()).await {
                 Ok(_) => Ok(Written::Yes),
                 Err(error) => match error.as_service_error() {
                     Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(Written::Refused),
@@ -191,7 +191,7 @@ impl Ledger for Tables {
         for wait_ms in CONFLICT_WAITS_MS {
             tokio::time::sleep(Duration::from_millis(fastrand::u64(0..=wait_ms))).await;
             // The SDK gives each call a token of its own, so that its retries are one transaction.
-            match self.client.transact_write_items().set_transact_items(Some(Vec::clone(&parts))).send().await {
+            match boxed(self.client.transact_write_items().set_transact_items(Some(Vec::clone(&parts))).send()).await {
                 Ok(_) => return Ok(Written::Yes),
                 Err(error) if is_mere_conflict(&error) => {}
                 Err(error) => return cancelled(&error),
@@ -205,7 +205,7 @@ impl Ledger for Tables {
         update.set("status", text(Status::Published.as_str()));
         update.set("expiresAt", number(expires_at_s));
         let attempt = Attempt { now_ms: 0, fingerprint: "" };
-        written(self.update(key, update, "detail, attempts, reason", (MARK_PUBLISHED, attempt)).send().await)
+        written(boxed(self.update(key, update, "detail, attempts, reason", (MARK_PUBLISHED, attempt)).send()).await)
     }
 
     async fn published_unstored(&self, identity: &Identity, now_s: i64, expires_at_s: i64) -> Result<Written, PortError> {
@@ -226,7 +226,7 @@ impl Ledger for Tables {
             update.set("expiresAt", number(until_s));
             let attempt = Attempt { now_ms: 0, fingerprint: identity.fingerprint.as_str() };
             let request = self.update(&identity.key, update, "claimId, leaseUntil, attempts", (condition, attempt));
-            if written(request.send().await)? == Written::Yes {
+            if written(boxed(request.send()).await)? == Written::Yes {
                 return Ok(Written::Yes);
             }
         }
@@ -238,7 +238,7 @@ impl Ledger for Tables {
     }
 
     async fn count_attempt(&self, key: &str) -> Result<Option<u32>, PortError> {
-        let answer = self
+        let update = self
             .client
             .update_item()
             .table_name(&self.events)
@@ -246,10 +246,8 @@ impl Ledger for Tables {
             .update_expression("ADD attempts :one")
             .condition_expression("attribute_exists(eventId)")
             .expression_attribute_values(":one", number(1))
-            .return_values(ReturnValue::UpdatedNew)
-            .send()
-            .await;
-        match answer {
+            .return_values(ReturnValue::UpdatedNew);
+        match boxed(update.send()).await {
             Ok(answer) => {
                 let attempts = answer.attributes.as_ref().and_then(|item| integer(item, "attempts"));
                 Ok(attempts.and_then(|attempts| u32::try_from(attempts).ok()))

@@ -1,20 +1,15 @@
-//! Calls for entities, within the calls a minute that one process may make.
+//! Calls for entities.
 
-use std::{
-    num::NonZeroU32,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use http::{HeaderMap, StatusCode, header};
-use reqwest::{Client, Method, RequestBuilder, Url, redirect};
+use http::header;
+use reqwest::{Method, Url};
 
 use super::{
     answer::{Answer, LATER, judge, retry_after_s},
     audits,
     credentials::{CredentialBook, Credentials},
-    their_clock::TheirClock,
+    http::{Http, Reply},
     token::Tokens,
 };
 use crate::{
@@ -26,12 +21,6 @@ use crate::{
     told::Told,
 };
 
-/// For a connection to be there.
-const CONNECT_WITHIN: Duration = Duration::from_secs(3);
-/// For a whole answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// The largest answer that is read.
-const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
 /// Not `Authorization`, and no `Bearer` before it (facts 4.2).
 const TOKEN_HEADER: &str = "x-cap-api-oauth-token";
 
@@ -41,45 +30,35 @@ pub struct CapillaryClient<S, K> {
     secret: CachedSecret<S, K, CredentialBook>,
     tokens: Tokens,
     clock: K,
-    their_clock: TheirClock,
-    /// Made when first used: it loads the system's root certificates.
-    http: OnceLock<Option<Client>>,
-    per_minute: DefaultDirectRateLimiter,
+    http: Http<K>,
     closed_audits: audits::Closed,
     metrics: Metrics,
-}
-
-/// An HTTP answer read to its end.
-struct Reply {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Vec<u8>,
 }
 
 impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
     /// A client that has called nobody yet.
     pub fn new(config: CapillaryConfig, secret: S, clock: K, metrics: Metrics) -> Self {
-        let burst = u32::try_from(config.max_concurrency).unwrap_or(u32::MAX).min(config.requests_per_minute);
-        let per_minute = |count: u32| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
-        let quota = Quota::per_minute(per_minute(config.requests_per_minute)).allow_burst(per_minute(burst));
         Self {
+            http: Http::new(&config, clock.clone()),
             config,
             secret: CachedSecret::new(secret, clock.clone()),
             tokens: Tokens::default(),
             clock,
-            their_clock: TheirClock::default(),
-            http: OnceLock::new(),
-            per_minute: RateLimiter::direct(quota),
             closed_audits: audits::Closed::default(),
             metrics,
         }
+    }
+
+    /// Reads the secret and opens a connection ahead of the first call, within that time; a failure shows when that is made.
+    pub async fn prepare(&self, within: Duration) {
+        let _ = tokio::time::timeout(within, async { tokio::join!(self.secret.current(), self.http.open_connection()) }).await;
     }
 
     /// Makes a call, with a second token if the first is refused. `judge` says what an answer means; none: the token is not good.
     async fn ask<A>(&self, credentials: &Credentials, url: &Url, judge: impl Fn(Reply) -> Option<A>) -> Result<A, FetchFailure> {
         let mut rejected = None;
         loop {
-            let request = self.request(Method::GET, url)?;
+            let request = self.http.request(Method::GET, url)?;
             let (request, token) = match credentials {
                 Credentials::Basic(value) => (request.header(header::AUTHORIZATION, value), None),
                 Credentials::OAuth { key, secret } => {
@@ -87,33 +66,33 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
                     (request.header(TOKEN_HEADER, &*token), Some(token))
                 }
             };
-            let reply = self.send(request).await.inspect_err(|_| self.metrics.count(Metric::ApiCalls { answer: LATER }))?;
+            let reply = self.http.send(request).await.inspect_err(|_| self.metrics.count(Metric::ApiCalls { answer: LATER }))?;
             match (judge(reply), token) {
                 (Some(answer), _) => return Ok(answer),
                 (None, Some(token)) if rejected.is_none() => rejected = Some(token),
-                (None, _) => return Err(self.token_failure(org_failure("401")).await),
+                (None, _) => return Err(self.token_failure(FetchFailure::of_org("401")).await),
             }
         }
     }
 
     /// The credentials for an org; none if there are none.
     async fn credentials(&self, org_id: Option<i64>) -> Result<Option<Arc<Credentials>>, FetchFailure> {
-        let book = self.secret.current().await.ok_or_else(|| api_failure("no credentials: fill the secret"))?;
+        let book = self.secret.current().await.ok_or_else(|| FetchFailure::of_api("no credentials: fill the secret"))?;
         if let Some(credentials) = book.for_org(org_id) {
             return Ok(Some(credentials));
         }
         // They may have been added since the secret was read.
         match self.secret.reread().await {
             Reread::Current(book) => Ok(book.for_org(org_id)),
-            Reread::Unknown => Err(api_failure("credentials can't be read")),
+            Reread::Unknown => Err(FetchFailure::of_api("credentials can't be read")),
         }
     }
 
     async fn token(&self, key: &str, secret: &str, rejected: Option<&str>) -> Result<Arc<str>, FetchFailure> {
         let issue = async || {
-            let url = self.url(&["v3", "oauth", "token", "generate"])?;
+            let url = self.http.url(&["v3", "oauth", "token", "generate"])?;
             let body = serde_json::json!({"key": key, "secret": secret});
-            let reply = self.send(self.request(Method::POST, &url)?.json(&body)).await?;
+            let reply = self.http.send(self.http.request(Method::POST, &url)?.json(&body)).await?;
             if reply.status.is_success() {
                 return Ok(reply.body);
             }
@@ -129,7 +108,7 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
             Err(failure) => Err(self.token_failure(failure).await),
             issued => issued,
         };
-        let no_token = async || self.token_failure(org_failure("token call: no token")).await;
+        let no_token = async || self.token_failure(FetchFailure::of_org("token call: no token")).await;
         self.tokens.get((key, secret), rejected, self.clock.now_ms(), issue, no_token).await
     }
 
@@ -142,56 +121,16 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
         failure
     }
 
-    fn request(&self, method: Method, url: &Url) -> Result<RequestBuilder, FetchFailure> {
-        let client = self.http.get_or_init(build_http).as_ref().ok_or_else(|| api_failure("HTTP client"))?;
-        // Without a content type the APIs answer 415, also to GET (facts 4.2).
-        let json = "application/json";
-        Ok(client.request(method, url.clone()).header(header::ACCEPT, json).header(header::CONTENT_TYPE, json))
-    }
-
-    async fn send(&self, request: RequestBuilder) -> Result<Reply, FetchFailure> {
-        self.per_minute.until_ready().await;
-        // An error's own text has the URL in it.
-        let failure = |error: reqwest::Error| {
-            api_failure(if error.is_timeout() {
-                "timeout"
-            } else if error.is_connect() {
-                "connection"
-            } else {
-                "torn answer"
-            })
-        };
-        let asked_at_ms = self.clock.now_ms();
-        let mut response = request.send().await.map_err(failure)?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        self.their_clock.learn(&headers, asked_at_ms, self.clock.now_ms());
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failure)? {
-            body.extend_from_slice(&chunk);
-            if body.len() > MAX_ANSWER_BYTES {
-                // It won't get smaller.
-                return Err(FetchFailure { scope: Scope::NotReady, retry_after_s: None, cause: "answer too large".to_owned() });
-            }
-        }
-        Ok(Reply { status, headers, body })
-    }
-
-    fn url(&self, path: &[&str]) -> Result<Url, FetchFailure> {
-        let mut url = Url::parse(&self.config.base_url).map_err(|_| api_failure("base URL"))?;
-        url.path_segments_mut().map_err(|()| api_failure("base URL"))?.pop_if_empty().extend(path);
-        Ok(url)
-    }
-
     /// The call for some entities of one kind, of which one call brings that many.
     fn entities_url(&self, entities: &[EntityRef], transaction_type: Option<TransactionType>) -> Result<Url, FetchFailure> {
-        let Some(first) = entities.first() else { return Err(api_failure("nothing to ask for")) };
+        let Some(first) = entities.first() else { return Err(FetchFailure::of_api("nothing to ask for")) };
         let mut url = match first.kind {
-            Kind::Customer => self.url(&["v2", "customers", &first.id])?,
-            Kind::Transaction => self.url(&["v2", "transactions", &first.id])?,
-            Kind::Card => self.url(&["v2", "card"])?,
-            Kind::Group => self.url(&["v2", "userGroup2"])?,
-            Kind::Coupon => self.url(&["v2", "coupon"])?,
-            Kind::PointsLedger => self.url(&["v2", "pointsLedger", "getLedgerExplodeInfo"])?,
+            Kind::Customer => self.http.url(&["v2", "customers", &first.id])?,
+            Kind::Transaction => self.http.url(&["v2", "transactions", &first.id])?,
+            Kind::Card => self.http.url(&["v2", "card"])?,
+            Kind::Group => self.http.url(&["v2", "userGroup2"])?,
+            Kind::Coupon => self.http.url(&["v2", "coupon"])?,
+            Kind::PointsLedger => self.http.url(&["v2", "pointsLedger", "getLedgerExplodeInfo"])?,
         };
         match (first.kind, &first.by) {
             (Kind::Customer, _) => {
@@ -208,7 +147,7 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
             (Kind::Card, By::Number(number) | By::NumberOnly(number)) => {
                 url.query_pairs_mut().append_pair("number", number);
             }
-            (Kind::Card, _) => return Err(api_failure("a card without a number")),
+            (Kind::Card, _) => return Err(FetchFailure::of_api("a card without a number")),
             (Kind::Group, _) => {
                 url.query_pairs_mut().append_pair("id", &first.id);
             }
@@ -322,15 +261,15 @@ impl<S: SecretStore, K: Clock + Clone> Entities for CapillaryClient<S, K> {
             Ok(answers) => answers,
             Err(failure) => return vec![Err(failure); entities.len()],
         };
-        let began_at_ms = self.their_clock.at(began_at_ms);
-        let fetched_at_ms = self.their_clock.at(self.clock.now_ms());
+        let began_at_ms = self.http.their_time(began_at_ms);
+        let fetched_at_ms = self.http.their_time(self.clock.now_ms());
         let fetched = |status, answered_id, body| Fetched { status, answered_id, body, began_at_ms, fetched_at_ms };
         let answers = answers.into_iter().map(|answer| match answer {
             Answer::Found { answered_id, body } => Ok(fetched(Status::Found, answered_id, Some(Arc::from(body)))),
             Answer::Elsewhere(_) => Ok(fetched(Status::Merged, None, None)),
             Answer::Final(status) => Ok(fetched(status, None, None)),
             Answer::Later(failure) => Err(failure),
-            Answer::Unauthorized => Err(api_failure("401")),
+            Answer::Unauthorized => Err(FetchFailure::of_api("401")),
         });
         answers.collect()
     }
@@ -353,7 +292,7 @@ impl<S: SecretStore, K: Clock + Clone> Entities for CapillaryClient<S, K> {
             return Ok(told);
         }
         for page_number in 0..audits::MAX_PAGES {
-            let mut url = self.url(&["api_gateway", "v2", "audits"])?;
+            let mut url = self.http.url(&["api_gateway", "v2", "audits"])?;
             url.query_pairs_mut()
                 .append_pair("entityType", entity_type)
                 .append_pair("entityId", &entity.id)
@@ -388,21 +327,4 @@ impl<S: SecretStore, K: Clock + Clone> Entities for CapillaryClient<S, K> {
 /// Whether a status says that the request is refused as it is, rather than that there is trouble.
 const fn is_refusal(status: u16) -> bool {
     matches!(status, 400..=499) && !matches!(status, 404 | 408 | 425 | 429 | 461)
-}
-
-fn api_failure(cause: &str) -> FetchFailure {
-    FetchFailure { scope: Scope::Api, retry_after_s: None, cause: cause.to_owned() }
-}
-
-fn org_failure(cause: &str) -> FetchFailure {
-    FetchFailure { scope: Scope::Org, retry_after_s: None, cause: cause.to_owned() }
-}
-
-/// Redirects are not followed: the token would go along.
-fn build_http() -> Option<Client> {
-    // Another part of the process may have installed it already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let built =
-        Client::builder().connect_timeout(CONNECT_WITHIN).timeout(ANSWER_WITHIN).redirect(redirect::Policy::none()).build();
-    built.inspect_err(|_| tracing::error!(outcome = "no_http_client", "capillary")).ok()
 }

@@ -20,7 +20,6 @@ use crate::{
     enrich::Incoming,
     entity::{By, EntityRef, Fetched, Kind, Status},
     event::Event,
-    gateway,
     ledger::{Identity, Row, Step, next_step},
     message::{DeadLetter, Encoded, Message, Reason},
     ports::{Claimed, Commit, Entry, Known, Move},
@@ -108,9 +107,6 @@ fn nothing_that_holds_somebodys_data_or_a_secret_shows_it() {
 
     let mut headers = HeaderMap::new();
     headers.insert("authorization", MARK.parse().unwrap());
-    let gateway_event =
-        json!({"path": "/events", "headers": {"authorization": MARK}, "body": body, "requestContext": {"stage": MARK}});
-    let request: gateway::Request = serde_json::from_value(gateway_event).unwrap();
     let delivery = Delivery { headers: headers.clone(), body: body.clone().into_bytes(), trace: None };
 
     let encoded = Encoded::of(body.as_bytes());
@@ -194,7 +190,6 @@ fn nothing_that_holds_somebodys_data_or_a_secret_shows_it() {
         identity,
         told,
         headers_and_body(&delivery),
-        request,
         delivery,
         encoded,
         message,

@@ -31,12 +31,16 @@ impl Aws {
         let config = configuration(&world.stack).await;
         let names = &world.names;
         Self {
-            claims: EventsTable::new(&config, names.events_table.clone()),
-            tables: Tables::new(&config, names.events_table.clone(), names.snapshots_table.clone()),
-            events: Queue::new(&config, names.events_queue.clone()),
-            dead_letters: Queue::new(&config, names.dead_letter_queue.clone()),
-            bus: EventBus::new(&config, names.bus.clone()),
-            secret: Secret::new(&config, names.webhook_secret.clone()),
+            claims: EventsTable::new(aws_sdk_dynamodb::Client::new(&config), names.events_table.clone()),
+            tables: Tables::new(
+                aws_sdk_dynamodb::Client::new(&config),
+                names.events_table.clone(),
+                names.snapshots_table.clone(),
+            ),
+            events: Queue::new(aws_sdk_sqs::Client::new(&config), names.events_queue.clone()),
+            dead_letters: Queue::new(aws_sdk_sqs::Client::new(&config), names.dead_letter_queue.clone()),
+            bus: EventBus::new(aws_sdk_eventbridge::Client::new(&config), names.bus.clone()),
+            secret: Secret::new(aws_sdk_secretsmanager::Client::new(&config), names.webhook_secret.clone()),
             world,
         }
     }

@@ -8,13 +8,13 @@ use std::{
 
 use capillary_events::{
     auth::Gatekeeper,
-    gateway::{self, Request},
+    gateway,
     message::{DeadLetter, KEPT_OF_OVERSIZED_BYTES, Message, Reason, decode},
     metrics::Metrics,
     ports::{Clock, DeadLetterQueue, EventsQueue, PortError, SecretStore},
     receive::Receiver,
 };
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::RawValue};
 use sha2::{Digest, Sha256};
 
 use super::tables::Tables;
@@ -63,7 +63,7 @@ impl Clock for World {
 }
 
 /// What was answered to a request, and what was kept.
-pub(super) fn answered(request: Request) -> (u16, Kept) {
+pub(super) fn answered(event: &RawValue) -> (u16, Kept) {
     let world = World::default();
     let receiver = Receiver {
         claims: Tables::default(),
@@ -74,7 +74,7 @@ pub(super) fn answered(request: Request) -> (u16, Kept) {
         event_ttl: Duration::from_secs(21 * 86_400),
         metrics: Metrics::on_stdout(String::new()),
     };
-    let response = super::done(gateway::answer(&receiver, request, None));
+    let response = super::done(gateway::answer(&receiver, event, None));
     let response = serde_json::to_value(response).unwrap();
     let status = u16::try_from(response["statusCode"].as_u64().unwrap()).unwrap();
     is_in_form(status, &response);

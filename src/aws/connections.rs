@@ -1,0 +1,56 @@
+//! The one HTTP client of all AWS clients, and its connections opened before they are needed.
+
+use std::time::Duration;
+
+use aws_smithy_http_client::{
+    Connector,
+    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::client::{
+    http::{HttpConnector, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn},
+    orchestrator::HttpRequest,
+};
+use aws_smithy_types::byte_stream::ByteStream;
+use futures_util::future::join_all;
+
+use super::{SetupError, environment::Environment};
+
+/// The certificates that vouch for AWS's endpoints: those that Amazon Trust Services recommends to whoever keeps a trust store of
+/// their own (<https://www.amazontrust.com/repository/>). To read the system's some 150 from their files would take ten times as long
+/// as all else in a start.
+const AMAZON_ROOTS: &str = include_str!("roots.pem");
+
+/// A client that keeps its connections, and connects within that time.
+pub(super) fn connector(environment: &Environment, connect_within: Duration) -> Result<SharedHttpConnector, SetupError> {
+    let trust_store = if environment.trusts_the_system {
+        TrustStore::default()
+    } else {
+        TrustStore::empty().with_pem_certificate(AMAZON_ROOTS)
+    };
+    let tls = TlsContext::builder().with_trust_store(trust_store).build().map_err(|_| SetupError::HttpClient)?;
+    let settings = HttpConnectorSettings::builder().connect_timeout(connect_within).build();
+    let builder = Connector::builder().connector_settings(settings).tls_provider(Provider::Rustls(CryptoMode::Ring));
+    Ok(SharedHttpConnector::new(builder.tls_context(tls).build()))
+}
+
+/// The client as the SDK wants it: whatever settings a service asks with, it gets this one.
+pub(super) fn client(connector: SharedHttpConnector) -> SharedHttpClient {
+    http_client_fn(move |_, _| connector.clone())
+}
+
+/// Opens a connection to each of these, all at once, within that time. Whatever goes wrong will go wrong again when the connection is
+/// needed, and is told then.
+///
+/// Each is asked for its root without a signature: endpoints answer that with a word or an error, and no service counts it.
+pub(super) async fn open(connector: &SharedHttpConnector, urls: Vec<String>, within: Duration) {
+    let requests = urls.into_iter().map(async |url| {
+        let mut request = HttpRequest::empty();
+        if request.set_uri(url).is_ok()
+            && let Ok(answer) = connector.call(request).await
+        {
+            // Only a connection whose answer was read is used again.
+            let _ = ByteStream::new(answer.into_body()).collect().await;
+        }
+    });
+    let _ = tokio::time::timeout(within, join_all(requests)).await;
+}
