@@ -192,7 +192,10 @@ async fn serve(mut stream: TcpStream, state: Arc<State>) {
     };
     let body = String::from_utf8_lossy(&request.body).into_owned();
     let call = Call { operation: operation(&request), body, status: Arc::default() };
-    state.calls.lock().expect("the calls").push(call.clone());
+    // What names no operation opens a connection, and nothing more: it is not signed, and not billed.
+    if !call.operation.is_empty() {
+        state.calls.lock().expect("the calls").push(call.clone());
+    }
     let answer = match state.fault_for(&call) {
         None => forward(&state, &request, request.body.clone()).await,
         Some(Fault::Refused(status, kind)) => Some(refusal(status, kind, &call.body)),
