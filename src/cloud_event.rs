@@ -267,33 +267,37 @@ impl<'a> Entity<'a> {
     }
 }
 
-/// EventBridge's `DetailType` of a detail made by [`detail`]: the event's name.
-pub fn detail_type(detail: &str) -> String {
-    #[derive(Deserialize)]
-    struct Typed {
-        #[serde(rename = "type")]
-        event_type: String,
-    }
-    let typed: Option<Typed> = serde_json::from_str(detail).ok();
-    typed.and_then(|typed| Some(typed.event_type.strip_prefix(TYPE_PREFIX)?.to_owned())).unwrap_or_else(|| UNKNOWN.to_owned())
+/// What a detail made by [`detail`] says of itself to whoever publishes it.
+pub struct Published {
+    /// EventBridge's `DetailType`: the event's name.
+    pub detail_type: String,
+    /// How complete it is; none where it does not say so.
+    pub enrichment_status: Option<EnrichmentStatus>,
 }
 
-/// How complete a detail made by [`detail`] is.
-pub fn enrichment_status(detail: &str) -> Option<EnrichmentStatus> {
-    #[derive(Deserialize)]
-    struct Published {
-        data: PublishedData,
+impl Published {
+    /// Reads a detail, which may be a stored one.
+    pub fn read(detail: &str) -> Self {
+        #[derive(Deserialize, Default)]
+        struct Detail {
+            #[serde(rename = "type", default)]
+            event_type: String,
+            data: Option<Data>,
+        }
+        #[derive(Deserialize)]
+        struct Data {
+            enrichment: Option<Enrichment>,
+        }
+        #[derive(Deserialize)]
+        struct Enrichment {
+            status: EnrichmentStatus,
+        }
+        let Detail { event_type, data } = serde_json::from_str(detail).unwrap_or_default();
+        Self {
+            detail_type: event_type.strip_prefix(TYPE_PREFIX).unwrap_or(UNKNOWN).to_owned(),
+            enrichment_status: data.and_then(|data| data.enrichment).map(|enrichment| enrichment.status),
+        }
     }
-    #[derive(Deserialize)]
-    struct PublishedData {
-        enrichment: PublishedEnrichment,
-    }
-    #[derive(Deserialize)]
-    struct PublishedEnrichment {
-        status: EnrichmentStatus,
-    }
-    let published: Published = serde_json::from_str(detail).ok()?;
-    Some(published.data.enrichment.status)
 }
 
 #[cfg(test)]

@@ -125,7 +125,7 @@ fn survives_sqs(character: char) -> bool {
 
 /// Compressed bytes. Fast rather than small: it runs while the sender waits.
 pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     // Writing to memory can't fail.
     let _ = encoder.write_all(bytes);
     encoder.finish().unwrap_or_default()

@@ -180,6 +180,17 @@ pub struct Moved {
     pub changes: Vec<Change>,
     /// Whether there was nothing to compare with.
     pub baseline: bool,
+    /// Both states as they were compared, where they could be read.
+    pub compared: Compared,
+}
+
+/// Two states of an entity as values: they are large, and read once.
+#[derive(Default)]
+pub struct Compared {
+    /// What is remembered; null where that is nothing, or can't be read.
+    pub before: Value,
+    /// What was answered; null where it can't be read.
+    pub after: Value,
 }
 
 /// Judges an answer with a body by what is remembered.
@@ -187,14 +198,15 @@ pub fn judge_seen(kind: Kind, known: Option<&Snapshot>, seen: &Seen, rules: &Rul
     // What can't be compared (nested deeper than the parser goes) is seen for the first time each time.
     let after = parsed(&seen.body);
     let stamp = after.as_ref().and_then(|after| Stamp::of(kind, after));
-    let moved = |known: Option<&Snapshot>, body: Arc<RawValue>, changes, baseline| {
+    let moved = |known: Option<&Snapshot>, body: Arc<RawValue>, changes, baseline, compared| {
         let version = known.map_or(now_ms, |known| known.version.saturating_add(1));
         let customer = known.and_then(|known| known.customer.clone());
         let next = Snapshot { version, stamp, observed_at_ms: seen.answered_at_ms, customer, state: State::Body(body) };
-        Judgement::Moves(Moved { next, changes, baseline })
+        Judgement::Moves(Moved { next, changes, baseline, compared })
     };
     let Some(known) = known else {
-        return moved(None, Arc::clone(&seen.body), Vec::new(), true);
+        let compared = Compared { after: after.unwrap_or_default(), ..Compared::default() };
+        return moved(None, Arc::clone(&seen.body), Vec::new(), true, compared);
     };
     let age = match (stamp, known.stamp) {
         (Some(seen), Some(known)) => seen.compare(&known).unwrap_or(Ordering::Equal),
@@ -210,7 +222,7 @@ pub fn judge_seen(kind: Kind, known: Option<&Snapshot>, seen: &Seen, rules: &Rul
         State::Body(body) if body.get() == seen.body.get() => return stays(Arc::clone(&seen.body)),
         State::Body(body) => parsed(body),
     };
-    let difference = before.zip(after).map(|(before, after)| difference(&before, &after, &rules.volatile));
+    let difference = before.as_ref().zip(after.as_ref()).map(|(before, after)| difference(before, after, &rules.volatile));
     let body = || {
         let rearranged = difference.as_ref().and_then(|difference| difference.rearranged.as_ref());
         let rearranged = rearranged.and_then(|body| serde_json::value::to_raw_value(body).ok());
@@ -226,9 +238,10 @@ pub fn judge_seen(kind: Kind, known: Option<&Snapshot>, seen: &Seen, rules: &Rul
         }
     }
     let body = body();
+    let compared = Compared { before: before.unwrap_or_default(), after: after.unwrap_or_default() };
     match difference {
-        Some(difference) => moved(Some(known), body, difference.changes, false),
-        None => moved(Some(known), body, Vec::new(), true),
+        Some(difference) => moved(Some(known), body, difference.changes, false, compared),
+        None => moved(Some(known), body, Vec::new(), true, compared),
     }
 }
 
@@ -267,7 +280,7 @@ pub fn judge_gone(known: Option<&Snapshot>, gone: Gone, answered_at_ms: i64, now
     }
     let version = known.map_or(now_ms, |known| known.version.saturating_add(1));
     let next = Snapshot { version, stamp: None, observed_at_ms: answered_at_ms, customer: None, state: State::Gone(gone) };
-    Judgement::Moves(Moved { next, changes: Vec::new(), baseline: false })
+    Judgement::Moves(Moved { next, changes: Vec::new(), baseline: false, compared: Compared::default() })
 }
 
 /// Whether a snapshot may move (X2): it must still be as it was read, or still not be.

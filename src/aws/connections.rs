@@ -54,3 +54,29 @@ pub(super) async fn open(connector: &SharedHttpConnector, urls: Vec<String>, wit
     });
     let _ = tokio::time::timeout(within, join_all(requests)).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::hex;
+    use base64::{Engine, prelude::BASE64_STANDARD};
+    use sha2::{Digest, Sha256};
+
+    /// As <https://www.amazontrust.com/repository/> has them: a certificate that differs from these is nobody's to trust.
+    const FINGERPRINTS: [&str; 5] = [
+        "8ecde6884f3d87b1125ba31ac3fcb13d7016de7f57cc904fe1cb97c6ae98196e",
+        "1ba5b2aa8c65401a82960118f80bec4f62304d83cec4713a19c39c011ea46db4",
+        "18ce6cfe7bf14e60b2e347b8dfe868cb31d02ebb3ada271569f50343b46db3a4",
+        "e35d28419ed02025cfa69038cd623962458da5c695fbdea3c22b0bfb25897092",
+        "568d6905a2c88708a4b3025190edcfedb1974a606a13c6e5290fcb2ae63edab5",
+    ];
+
+    #[test]
+    fn the_certificates_are_amazons() {
+        let certificates = AMAZON_ROOTS.split("-----BEGIN CERTIFICATE-----").skip(1).map(|rest| {
+            let base64 = rest.split_once("-----END CERTIFICATE-----").unwrap().0.split_whitespace().collect::<String>();
+            hex(Sha256::digest(BASE64_STANDARD.decode(base64).unwrap()).iter())
+        });
+        assert_eq!(certificates.collect::<Vec<_>>(), FINGERPRINTS);
+    }
+}

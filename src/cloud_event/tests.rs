@@ -67,7 +67,7 @@ fn an_event_with_its_customer() {
         (&json!("customer"), &json!("found"), &json!(true), &json!(7))
     );
     assert_eq!(entity["fetchedAt"], "2025-08-15T02:41:58.242Z");
-    assert_eq!(detail_type(&detail), "customerUpdated");
+    assert_eq!(Published::read(&detail).detail_type, "customerUpdated");
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn an_event_that_tells_nothing_is_published_all_the_same() {
     assert_eq!(value.get("subject"), None);
     assert_eq!(value["data"]["changes"], json!([]));
     assert_eq!(value["data"]["enrichment"]["status"], "none");
-    assert_eq!(detail_type(&detail), "unknown");
+    assert_eq!(Published::read(&detail).detail_type, "unknown");
 }
 
 #[test]

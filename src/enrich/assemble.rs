@@ -12,7 +12,7 @@ use crate::{
     cloud_event::{Enriched, EntityChange, View},
     entity::{EntityRef, Fetched, Kind, Status},
     ports::Move,
-    snapshot::{Gone, Judgement, Key, Moved, Rules, Seen, Snapshot, State, TOMBSTONE_TTL_S, judge_gone, judge_seen, parsed},
+    snapshot::{Compared, Gone, Judgement, Key, Moved, Rules, Seen, Snapshot, State, TOMBSTONE_TTL_S, judge_gone, judge_seen},
     told::{Told, origin, shown},
 };
 
@@ -46,8 +46,7 @@ pub(super) struct Outcome {
 pub(super) struct Difference {
     pub(super) entity: EntityRef,
     changes: Vec<Change>,
-    before: Option<Arc<RawValue>>,
-    after: Arc<RawValue>,
+    compared: Compared,
     baseline: bool,
 }
 
@@ -170,13 +169,10 @@ impl Assembling<'_> {
                 self.wait = self.wait.max(Some(until_ms.saturating_sub(seen.answered_at_ms)));
             }
             (Judgement::Moves(moved), known) => {
-                let Moved { next, changes, baseline } = moved;
+                let Moved { next, changes, baseline, compared } = moved;
                 let body = next.state.body().cloned();
-                self.tell(View { baseline: Some(baseline), version: Some(next.version), body: body.clone(), ..view });
-                if let Some(after) = body {
-                    let before = known.as_ref().and_then(|known| known.state.body().cloned());
-                    self.outcome.differences.push(Difference { entity: entity.clone(), changes, before, after, baseline });
-                }
+                self.tell(View { baseline: Some(baseline), version: Some(next.version), body, ..view });
+                self.outcome.differences.push(Difference { entity: entity.clone(), changes, compared, baseline });
                 self.remember(key, known.as_ref(), Snapshot { customer, ..next }, self.assembly.snapshot_ttl_s);
             }
             (Judgement::Late, Some(known)) => {
@@ -306,19 +302,15 @@ impl Outcome {
 
     /// Tells what changed, and who tells it.
     pub(super) fn tell_changes(&mut self, told: &[Told]) {
-        let parsed = |body: &RawValue| parsed(body).unwrap_or_default();
         for difference in &mut self.differences {
             let subject = difference.entity.subject();
             let kind = difference.entity.kind;
-            // Bodies are large: they are read only where something is told of them.
-            let told = if told.iter().any(|told| told.about == kind) { told } else { &[] };
+            let Compared { before, after } = &difference.compared;
             let changes = if difference.baseline {
-                if told.is_empty() { Vec::new() } else { shown(told, kind, &parsed(&difference.after)) }
+                shown(told, kind, after)
             } else {
-                let before = difference.before.as_deref().filter(|_| !told.is_empty()).map(parsed).unwrap_or_default();
-                let after = Some(&difference.after).filter(|_| !told.is_empty()).map(|body| parsed(body)).unwrap_or_default();
                 let named = |change: Change| {
-                    let origin = origin(&change, told, kind, &before, &after);
+                    let origin = origin(&change, told, kind, before, after);
                     (change, origin)
                 };
                 std::mem::take(&mut difference.changes).into_iter().map(named).collect()

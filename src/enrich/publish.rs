@@ -8,7 +8,7 @@ use super::{
     settle::{Ending, Fate},
 };
 use crate::{
-    cloud_event,
+    cloud_event::{EnrichmentStatus, Published},
     message::Reason,
     metrics::Metric,
     ports::{Bus, Clock, Entry, Ledger, Parts, PortError, Written},
@@ -25,18 +25,18 @@ pub(super) struct Ready {
 impl<P: Parts> Enricher<P> {
     /// Publishes what is ready, and marks what the bus took.
     pub(super) async fn publish(&self, ready: Vec<Ready>, opened: &[Opened]) -> Vec<(usize, Ending)> {
-        let entries: Vec<Entry> = ready
+        let (entries, statuses): (Vec<Entry>, Vec<_>) = ready
             .iter()
-            .map(|event| Entry {
-                detail_type: cloud_event::detail_type(&event.detail),
-                detail: event.detail.clone(),
-                trace: opened.get(event.position).and_then(|message| message.incoming.trace.clone()),
+            .map(|event| {
+                let Published { detail_type, enrichment_status } = Published::read(&event.detail);
+                let trace = opened.get(event.position).and_then(|message| message.incoming.trace.clone());
+                (Entry { detail_type, detail: event.detail.clone(), trace }, enrichment_status)
             })
-            .collect();
+            .unzip();
         let results = self.bus.publish(&entries).await;
-        let marks = ready.iter().zip(results).map(async |(event, result)| {
+        let marks = ready.iter().zip(statuses).zip(results).map(async |((event, status), result)| {
             let ending = match result {
-                Ok(()) => self.mark_published(event, opened).await,
+                Ok(()) => self.mark_published(event, status, opened).await,
                 Err(PortError::Invalid { call, cause }) => {
                     Ending::Failed { reason: Reason::InvalidEntry, cause: format!("{call}: {cause}") }
                 }
@@ -47,7 +47,7 @@ impl<P: Parts> Enricher<P> {
         join_all(marks).await
     }
 
-    async fn mark_published(&self, event: &Ready, opened: &[Opened]) -> Ending {
+    async fn mark_published(&self, event: &Ready, status: Option<EnrichmentStatus>, opened: &[Opened]) -> Ending {
         let Some(message) = opened.get(event.position) else {
             return Ending::Done(Fate::Published);
         };
@@ -62,7 +62,7 @@ impl<P: Parts> Enricher<P> {
         match marked {
             // Refused: a twin marked it.
             Ok(Written::Yes | Written::Refused) => {
-                if let Some(status) = cloud_event::enrichment_status(&event.detail) {
+                if let Some(status) = status {
                     self.metrics.count(Metric::Enrichments { status: status.as_str() });
                 }
                 if let Some(created_at_ms) = message.created_at_ms {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use capillary_events::{
-    cloud_event::{self, Enriched},
+    cloud_event::{self, Enriched, Published},
     event::Event,
     filter::Filter,
     ledger::Identity,
@@ -86,7 +86,7 @@ fn is_written(event: &Event<'_>) {
             if let Ok(detail) = cloud_event::detail(event, &identity, &Enriched::default(), &redactor, limit) {
                 assert!(detail.len() <= limit);
                 is_valid(&detail);
-                assert_eq!(cloud_event::detail_type(&detail), event.name().unwrap_or_else(|| "unknown".to_owned()));
+                assert_eq!(Published::read(&detail).detail_type, event.name().unwrap_or_else(|| "unknown".to_owned()));
             }
         }
     }
