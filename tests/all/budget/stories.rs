@@ -2,7 +2,6 @@
 //! the two that are about the start.
 
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
 
 use serde_json::{Value, json};
 
@@ -27,9 +26,6 @@ const SNAPSHOT: &str = "snapshot of a customer";
 /// A receiver logs a line of its own and one of metrics for each delivery.
 const RECEIVER_LINES: usize = 2;
 
-/// All who are in these stories.
-const CUSTOMERS: RangeInclusive<u64> = 1..=19;
-
 /// A world in which everything is played, and what was counted so far.
 struct Player {
     world: World,
@@ -51,9 +47,6 @@ impl Player {
     /// Starts the processes, each of which works on one event.
     async fn begin() -> Self {
         let world = World::new().await;
-        for customer in CUSTOMERS {
-            world.capillary().await.customer(customer, json!({"extendedFields": extended_fields()})).await;
-        }
         let mut run = Run { stories: BTreeMap::new(), stored_bytes: BTreeMap::new() };
 
         let meter = Meter::start(&world, None).await;
@@ -197,15 +190,6 @@ fn with_id(mut event: Value, id: &str) -> Value {
     event["eventId"] = json!(full_id(id));
     event["orgId"] = json!(ORG);
     event
-}
-
-/// Added to the sandbox's customers, so that no item's size is near a multiple of a kilobyte: compressed, it varies by some bytes.
-fn extended_fields() -> Value {
-    json!({
-        "address": "17 Harbour Lane, Old Mill Quarter", "employer": "Northern Light & Power", "crm_reference": "7f3c9a1e5b2d4860",
-        "preferred_store": "Station Road East, second floor", "newsletter": "weekly, in English and Portuguese",
-        "favourite_products": "green tea, dark chocolate, walnut bread, oat biscuits", "member_card_engraving": "For J. & K., with love"
-    })
 }
 
 /// As long as Capillary's.
