@@ -9,6 +9,8 @@ export PYTHONDONTWRITEBYTECODE := 1
 PYTHON ?= python3
 STACK ?= capillary-events
 ARCHITECTURE ?= x86_64
+# Of each artefact that ships; `make build` fails where one is larger.
+MAX_ZIP_BYTES ?= 3000000
 SAM := .tools/sam/bin/sam
 LOCAL_PYTHON := .tools/aws/bin/python3
 STEP := $(PYTHON) local/steps.py
@@ -40,6 +42,7 @@ tools: .tools/sam/.installed .tools/aws/.installed ## The SAM CLI, cargo-lambda 
 .PHONY: build
 build: tools ## Both functions as they ship (sam build, with link-time optimisation); ARCHITECTURE=arm64 for Graviton
 	@$(WITH_SAM_TOOLS) $(STEP) build 'sam build (some minutes)' -- $(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE)
+	$(PYTHON) local/zip_sizes.py --most $(MAX_ZIP_BYTES) .aws-sam/build/{Receiver,Enricher}Function/bootstrap
 
 .PHONY: deploy
 deploy: build ## Build and `sam deploy --guided` into your account
@@ -77,6 +80,14 @@ demo: tools ## Deliveries all the way to the bus, as one table; KEEP=1 leaves ev
 	@[ -n '$(KEEP)' ] || trap '$(MAKE) down' EXIT
 	$(MAKE) up
 	KEEP='$(KEEP)' $(LOCAL_PYTHON) local/demo.py
+
+.PHONY: cost
+cost: tools ## What a real run takes, call by call, and what that costs in dollars
+	@trap '$(MAKE) down' EXIT
+	$(MAKE) up
+	$(STEP) --show '^test result' cost 'calls and units of a run on the local AWS against local/cost/budget.json' -- \
+		cargo test --features sandbox --test all -- budget::a_run
+	$(LOCAL_PYTHON) local/cost.py
 
 .PHONY: test
 test: check ## Everything, from nothing

@@ -32,10 +32,14 @@ def with_local_code(template: dict[str, Any]) -> dict[str, Any]:
     return template
 
 
-def main(arguments: list[str]) -> int:
+def transformed(values: dict[str, str]) -> dict[str, Any]:
+    """The template with these parameters."""
     template = with_local_code(yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8")))
-    values = dict(argument.split("=", 1) for argument in arguments)
-    json.dump(transform(template, values, NoManagedPolicies()), sys.stdout, indent=2)
+    return transform(template, values, NoManagedPolicies())
+
+
+def main(arguments: list[str]) -> int:
+    json.dump(transformed(dict(argument.split("=", 1) for argument in arguments)), sys.stdout, indent=2)
     print()
     return 0
 

@@ -6,6 +6,7 @@
     reason = "a panic is how a test fails, and its bodies are invented"
 )]
 
+mod budget;
 mod catalogue;
 mod consumer;
 #[path = "../contract/mod.rs"]

@@ -91,7 +91,7 @@ impl Capillary {
     /// Paths with queries of the calls since this was asked last, sorted; those for tokens are left out.
     pub(crate) async fn new_calls(&self) -> Vec<String> {
         let calls = self.calls("/").await;
-        self.checked(self.client.delete(format!("{}/sandbox/calls", self.url))).await;
+        self.forget_calls().await;
         let mut calls: Vec<String> = calls
             .iter()
             .map(|call| format!("{}?{}", call["path"].as_str().unwrap_or_default(), call["query"].as_str().unwrap_or_default()))
@@ -99,6 +99,10 @@ impl Capillary {
             .collect();
         calls.sort();
         calls
+    }
+
+    pub(crate) async fn forget_calls(&self) {
+        self.checked(self.client.delete(format!("{}/sandbox/calls", self.url))).await;
     }
 
     /// Paths of the calls so far that begin so, in order.

@@ -4,7 +4,7 @@
 //! and no server library offers that.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -55,6 +55,14 @@ pub(crate) struct Call {
     pub(crate) operation: String,
     /// The request's body, byte for byte.
     pub(crate) body: String,
+    status: Arc<OnceLock<u16>>,
+}
+
+impl Call {
+    /// Whether it was answered with success.
+    pub(crate) fn is_done(&self) -> bool {
+        self.status.get().is_some_and(|status| (200..300).contains(status))
+    }
 }
 
 /// The running proxy.
@@ -182,8 +190,12 @@ async fn serve(mut stream: TcpStream, state: Arc<State>) {
     let Some(request) = read_request(&mut stream).await else {
         return;
     };
-    let call = Call { operation: operation(&request), body: String::from_utf8_lossy(&request.body).into_owned() };
-    state.calls.lock().expect("the calls").push(call.clone());
+    let body = String::from_utf8_lossy(&request.body).into_owned();
+    let call = Call { operation: operation(&request), body, status: Arc::default() };
+    // What names no operation opens a connection, and nothing more: it is not signed, and not billed.
+    if !call.operation.is_empty() {
+        state.calls.lock().expect("the calls").push(call.clone());
+    }
     let answer = match state.fault_for(&call) {
         None => forward(&state, &request, request.body.clone()).await,
         Some(Fault::Refused(status, kind)) => Some(refusal(status, kind, &call.body)),
@@ -212,6 +224,8 @@ async fn serve(mut stream: TcpStream, state: Arc<State>) {
         }
     };
     if let Some(answer) = answer {
+        // It is the first and only answer.
+        let _ = call.status.set(answer.status);
         write_answer(&mut stream, &answer).await;
     }
 }
