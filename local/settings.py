@@ -14,6 +14,8 @@ AWS_TOOLS = ROOT / ".tools" / "aws"
 REGION = "us-east-1"
 STACK_NAME = "capillary-events"
 PROFILE = "capillary-local"
+# What is switched off here, since the local AWS knows neither alarms on shares nor saved queries. The same stands in samconfig.toml.
+UNKNOWN_TO_LOCAL_AWS = ["ResendAlarmPercent=100", "PartialAlarmPercent=100", "DashboardAndQueries=false"]
 STACK_FILE = LOCAL / "stack.json"
 
 AWS_PORT = int(os.environ.get("LOCAL_AWS_PORT", "4566"))

@@ -35,7 +35,7 @@ def up() -> None:
     settings.write_aws_config()
     settings.STACK_FILE.unlink(missing_ok=True)
     sam = SAM_TOOLS / "bin" / "sam"
-    overrides = [f"CapillaryBaseUrl={settings.SANDBOX_URL}", f"Architecture={settings.architecture()}"]
+    overrides = [f"CapillaryBaseUrl={settings.SANDBOX_URL}", f"Architecture={settings.architecture()}", *settings.UNKNOWN_TO_LOCAL_AWS]
 
     with step(f"local AWS on {settings.AWS_URL}"):
         start_local_aws()

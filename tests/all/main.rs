@@ -30,6 +30,7 @@ mod enricher_together;
 mod enricher_told;
 mod enricher_turmoil;
 mod events;
+mod log_queries;
 mod logs;
 mod metrics;
 mod odd_input;

@@ -14,7 +14,7 @@ use crate::support::metrics::{Totals, totals, values, written};
 use crate::support::world::{Batch, Enricher, World, now_ms};
 
 /// What the receiver's story comes to.
-const RECEIVED: [(&str, u64); 16] = [
+pub(crate) const RECEIVED: [(&str, u64); 16] = [
     ("Deliveries accepted", 2),
     ("Deliveries duplicate", 1),
     ("Deliveries in_progress", 2),
@@ -34,7 +34,7 @@ const RECEIVED: [(&str, u64); 16] = [
 ];
 
 /// What the enricher's story comes to.
-const ENRICHED: [(&str, u64); 20] = [
+pub(crate) const ENRICHED: [(&str, u64); 20] = [
     ("Events published", 9),
     ("Events already_published", 1),
     ("Events ignored", 1),

@@ -4,9 +4,14 @@
 //! that works locally proves nothing about it; these tests do.
 
 mod alarms;
+mod dashboard;
 mod functions;
 mod gateway;
+mod key;
+mod known_metrics;
+mod network;
 mod parameters;
+mod queries;
 mod queues;
 mod rights;
 mod stores;
@@ -70,8 +75,15 @@ fn list(value: &Value) -> Vec<&Value> {
     }
 }
 
-/// Every statement of every role, with the role's name.
-fn role_statements() -> Vec<(&'static str, &'static Value)> {
+/// What stands there only under this condition, and is left out otherwise.
+fn only_if<'a>(value: &'a Value, condition: &str) -> Option<&'a Value> {
+    let branches = value["Fn::If"].as_array()?;
+    let otherwise_nothing = branches.len() == 3 && branches[2]["Ref"] == "AWS::NoValue";
+    (otherwise_nothing && branches[0] == condition).then_some(&branches[1])
+}
+
+/// Every statement of every role, with the role's name, as they stand in the policies.
+fn written_statements() -> Vec<(&'static str, &'static Value)> {
     let mut statements = Vec::new();
     for (name, role) in resources_of_type("AWS::IAM::Role") {
         for policy in list(&role["Policies"]) {
@@ -81,7 +93,19 @@ fn role_statements() -> Vec<(&'static str, &'static Value)> {
     statements
 }
 
-/// All that a role may do: actions, each with the resource of the template that it is about; `*` where there is none to name.
+/// The statements that hold whatever the parameters are.
+fn role_statements() -> Vec<(&'static str, &'static Value)> {
+    written_statements().into_iter().filter(|(_, statement)| statement["Fn::If"].is_null()).collect()
+}
+
+/// The statements that hold under this condition only.
+fn role_statements_if(condition: &str) -> Vec<(&'static str, &'static Value)> {
+    let under = |(name, statement)| Some((name, only_if(statement, condition)?));
+    written_statements().into_iter().filter_map(under).collect()
+}
+
+/// All that a role may do, whatever the parameters are: actions, each with the resource of the template that it is about; `*` where
+/// there is none to name.
 pub(crate) fn granted(role: &str) -> BTreeSet<(String, String)> {
     let statements = role_statements().into_iter().filter(|(name, _)| *name == role);
     let rights = statements.flat_map(|(_, statement)| {
@@ -94,6 +118,9 @@ pub(crate) fn granted(role: &str) -> BTreeSet<(String, String)> {
     });
     rights.collect()
 }
+
+pub(crate) use alarms::filter_pattern;
+pub(crate) use queries::{Query, queries};
 
 /// What a right is about: a resource of the template by its name, or what is in it behind a slash.
 fn target(resource: &Value) -> String {

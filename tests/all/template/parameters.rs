@@ -1,6 +1,9 @@
 //! What a deployment may be told, and what it tells.
 
+use serde_json::json;
+
 use super::{integer, template};
+use crate::support::examples;
 
 /// CloudFormation refuses longer ones.
 const MAX_DESCRIPTION_CHARS: usize = 4000;
@@ -48,6 +51,36 @@ fn everything_is_enriched_and_nothing_redacted_unless_somebody_says_so() {
     let groups = template()["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"].to_string();
     for parameter in template()["Parameters"].as_object().expect("parameters").keys() {
         assert!(groups.contains(&format!("\"{parameter}\"")), "{parameter} is in no group of the console");
+    }
+}
+
+#[test]
+fn the_readme_tells_of_every_parameter() {
+    let readme = examples::text("README.md");
+    for parameter in template()["Parameters"].as_object().expect("parameters").keys() {
+        assert!(readme.contains(&format!("`{parameter}`")), "{parameter} is not in the README");
+    }
+}
+
+#[test]
+fn what_belongs_to_somebodys_own_account_can_be_left_out() {
+    for (parameter, condition) in
+        [("DomainName", "HasDomain"), ("KmsKeyArn", "HasKmsKey"), ("PermissionsBoundaryArn", "HasPermissionsBoundary")]
+    {
+        assert_eq!(template()["Parameters"][parameter]["Default"], "", "{parameter}");
+        let given = json!({ "Fn::Not": [{ "Fn::Equals": [{ "Ref": parameter }, ""] }] });
+        assert_eq!(template()["Conditions"][condition], given, "{condition}");
+    }
+}
+
+#[test]
+fn half_a_domain_or_half_a_vpc_is_refused() {
+    let given = |parameter: &str| json!({ "Fn::Not": [{ "Fn::Equals": [{ "Ref": parameter }, ""] }] });
+    for (one, other) in [("DomainName", "CertificateArn"), ("SubnetIds", "SecurityGroupIds")] {
+        assert_eq!(template()["Parameters"][other]["Default"], "", "{other}");
+        let rules = template()["Rules"].as_object().expect("rules").values();
+        let asks = rules.filter(|rule| rule["RuleCondition"] == given(one) && rule["Assertions"][0]["Assert"] == given(other));
+        assert_eq!(asks.count(), 1, "{one} without {other} would be taken");
     }
 }
 

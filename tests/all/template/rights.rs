@@ -4,14 +4,19 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::{granted, list, properties, resources_of_type, role_statements, template};
+use super::{
+    granted, list, only_if, properties, resources_of_type, role_statements, role_statements_if, template, written_statements,
+};
 
 /// The kinds of resources that these tests judge. Another kind may open another way in, or keep something somewhere else.
-const KINDS: [&str; 17] = [
+const KINDS: [&str; 21] = [
+    "AWS::ApiGateway::BasePathMapping",
     "AWS::ApiGateway::Deployment",
+    "AWS::ApiGateway::DomainName",
     "AWS::ApiGateway::RestApi",
     "AWS::ApiGateway::Stage",
     "AWS::CloudWatch::Alarm",
+    "AWS::CloudWatch::Dashboard",
     "AWS::DynamoDB::Table",
     "AWS::Events::Archive",
     "AWS::Events::EventBus",
@@ -21,6 +26,7 @@ const KINDS: [&str; 17] = [
     "AWS::Lambda::Permission",
     "AWS::Logs::LogGroup",
     "AWS::Logs::MetricFilter",
+    "AWS::Logs::QueryDefinition",
     "AWS::SNS::Topic",
     "AWS::SQS::Queue",
     "AWS::SQS::QueuePolicy",
@@ -59,6 +65,20 @@ fn no_role_has_a_star_in_actions_or_resources_except_x_ray() {
         for target in list(&statement["Resource"]) {
             assert!(is_x_ray || !target.to_string().contains('*'), "{role}: {actions:?} on {target}");
         }
+    }
+}
+
+#[test]
+fn what_a_role_may_besides_hangs_on_the_key_or_the_vpc() {
+    for (role, statement) in written_statements() {
+        let known = ["HasKmsKey", "IsInVpc"].iter().any(|condition| only_if(statement, condition).is_some());
+        assert!(statement["Fn::If"].is_null() || known, "{role}: {statement}");
+    }
+    for (condition, sid) in [("HasKmsKey", "UseKmsKey"), ("IsInVpc", "ConnectToVpc")] {
+        let statements = role_statements_if(condition);
+        let roles: BTreeSet<&str> = statements.iter().map(|(role, _)| *role).collect();
+        assert_eq!((roles, statements.len()), (["EnricherRole", "ReceiverRole"].into(), 2), "{condition}");
+        assert!(statements.iter().all(|(_, statement)| statement["Sid"] == sid && statement["Effect"] == "Allow"), "{condition}");
     }
 }
 

@@ -41,19 +41,6 @@ fn snapshots_are_found_by_the_customer_whose_they_are_and_by_nothing_of_hers() {
 }
 
 #[test]
-fn nothing_is_kept_under_a_key_that_the_roles_have_no_right_to() {
-    // Tables are encrypted by DynamoDB's managed key, queues by SQS's. Bus, archive, secrets and logs are encrypted, too, without a word in
-    // the template: by keys of AWS. A key of one's own would need rights for the functions and for whoever takes events from the bus.
-    assert!(!resources_of_type("AWS::Events::EventBus").is_empty());
-    for (name, resource) in template()["Resources"].as_object().expect("resources") {
-        let text = resource.to_string();
-        for key in ["KmsKeyIdentifier", "KmsKeyId", "KmsKeyArn", "KMSMasterKeyId", "KmsMasterKeyId", "KmsDataKey"] {
-            assert!(!text.contains(key), "{name} has a {key}");
-        }
-    }
-}
-
-#[test]
 fn what_holds_events_or_credentials_outlives_the_stack() {
     for store in STORES {
         for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
