@@ -148,17 +148,19 @@ WAYS = [
 def a_month() -> dict[str, float]:
     """What is billed by the month, however few events come."""
     metrics = {name for story in (NEW, DUPLICATE, SINGLE, NOTHING_BEHIND) for name in STORIES[story]["metrics"]}
-    filters = sum(len(properties["MetricTransformations"]) for properties in of_type("AWS::Logs::MetricFilter"))
+    # A filter without a default has no metric as long as nothing happens.
+    filters = sum("DefaultValue" in counted for properties in of_type("AWS::Logs::MetricFilter") for counted in properties["MetricTransformations"])
     has_method_metrics = any(setting.get("MetricsEnabled") for stage in of_type("AWS::ApiGateway::Stage") for setting in stage.get("MethodSettings", []))
     method_metrics = ASSUMED["apiMetrics"] if has_method_metrics else 0
     secrets, alarms = of_type("AWS::SecretsManager::Secret"), of_type("AWS::CloudWatch::Alarm")
+    watched = sum("MetricStat" in part or "MetricName" in part for alarm in alarms for part in alarm.get("Metrics", [alarm]))
     hours = ASSUMED["monthHours"]
     polls = ASSUMED["pollers"] * hours * 3600 / ASSUMED["pollSeconds"]
     metric, per_million = price("perMonth", "metric"), PRICES["perMillion"]
     return {
         f"{len(metrics) + filters} metrics of the functions": (len(metrics) + filters) * metric,
         f"{method_metrics} metrics of the API's method": method_metrics * metric,
-        f"{len(alarms)} alarms": len(alarms) * price("perMonth", "alarm"),
+        f"{len(alarms)} alarms on {watched} metrics": watched * price("perMonth", "alarm"),
         f"{len(secrets)} secrets, read each five minutes": len(secrets) * price("perMonth", "secret")
         + ASSUMED["processes"] * hours * 12 * per_million["secretCalls"]["price"] / MILLION,
         "Lambda's polling of an empty queue": polls * per_million["sqsRequests"]["price"] / MILLION,
