@@ -60,13 +60,11 @@ fn fields(query: &[Piece]) -> BTreeSet<String> {
             made.insert(name);
         }
     }
-    made.extend(
-        query
-            .iter()
-            .filter_map(|piece| if let Piece::Expression(names) = piece { Some(names) } else { None })
-            .flatten()
-            .map(String::as_str),
-    );
+    for piece in query {
+        if let Piece::Expression(names) = piece {
+            made.extend(names.iter().map(String::as_str));
+        }
+    }
     let words = query.iter().enumerate().filter_map(|(index, piece)| match (piece, query.get(index + 1)) {
         (Piece::Word(_), Some(Piece::Mark('('))) => None,
         (Piece::Word(word), _) => Some(word.as_str()),

@@ -138,6 +138,19 @@ fn what_is_worked_out_is_worked_out_of_what_is_there() {
 }
 
 #[test]
+fn its_lines_are_where_functions_end_and_the_alarm_begins() {
+    let body = body(true);
+    let lines = widgets(&body).iter().flat_map(|widget| widget["properties"]["annotations"]["horizontal"].as_array()).flatten();
+    let lines: BTreeSet<(&str, i64)> =
+        lines.map(|line| (line["label"].as_str().expect("a label"), integer(&line["value"]))).collect();
+    let timeout_ms = |function: &str| 1000 * integer(&properties(function)["Timeout"]);
+    let alarm = integer(&template()["Parameters"]["OldestMessageAlarmSeconds"]["Default"]);
+    let timeouts =
+        [("receiver's timeout", timeout_ms("ReceiverFunction")), ("enricher's timeout", timeout_ms("EnricherFunction"))];
+    assert_eq!(lines, timeouts.into_iter().chain([("alarm", alarm)]).collect());
+}
+
+#[test]
 fn it_shows_every_alarm_that_there_is() {
     for conditions_hold in [true, false] {
         let body = body(conditions_hold);
