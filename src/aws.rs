@@ -24,6 +24,7 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
 use environment::Environment;
+use queue::Sqs;
 use secrets::SecretsManager;
 
 use futures_util::future::BoxFuture;
@@ -129,9 +130,9 @@ impl Aws {
         SecretsManager::new(&self.sdk, &self.credentials, &self.connector, self.limits)
     }
 
-    /// A client of SQS.
-    pub fn sqs(&self) -> aws_sdk_sqs::Client {
-        aws_sdk_sqs::Client::new(&self.sdk)
+    /// SQS.
+    pub fn sqs(&self) -> Sqs {
+        Sqs::new(&self.sdk)
     }
 
     /// Opens connections to these services, within that time; a failure shows when they are used. A handshake is the most work in a

@@ -116,6 +116,8 @@ struct Comparison<'a> {
 impl<'a> Comparison<'a> {
     fn values(&mut self, before: &'a Value, after: &'a Value) {
         match (before, after) {
+            // Most of a state is as it was.
+            (before, after) if before == after => {}
             (Value::Object(before), Value::Object(after)) => {
                 for (name, old) in before {
                     match after.get(name) {

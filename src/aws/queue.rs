@@ -1,5 +1,8 @@
 //! The two queues in SQS, and the attributes of the messages in them.
 
+use std::sync::{Arc, LazyLock};
+
+use aws_config::SdkConfig;
 use aws_sdk_sqs::{
     Client,
     operation::send_message::builders::SendMessageFluentBuilder,
@@ -20,21 +23,41 @@ use crate::{
 /// The most entries in one batch call.
 const MAX_BATCH: usize = 10;
 
+/// SQS, whose client is made when it is first needed: to make one is a good part of a start.
+#[derive(Clone)]
+pub struct Sqs(Arc<LazyLock<Client, Make>>);
+
+type Make = Box<dyn FnOnce() -> Client + Send>;
+
+impl Sqs {
+    pub(super) fn new(sdk: &SdkConfig) -> Self {
+        let sdk = sdk.clone();
+        Self(Arc::new(LazyLock::new(Box::new(move || Client::new(&sdk)))))
+    }
+
+    /// Makes the client now, for whoever needs it soon.
+    #[must_use]
+    pub fn ready(self) -> Self {
+        LazyLock::force(&self.0);
+        self
+    }
+}
+
 /// A queue in SQS.
 #[derive(Clone)]
 pub struct Queue {
-    client: Client,
+    sqs: Sqs,
     url: String,
 }
 
 impl Queue {
     /// The queue at this URL.
-    pub fn new(client: Client, url: String) -> Self {
-        Self { client, url }
+    pub fn new(sqs: Sqs, url: String) -> Self {
+        Self { sqs, url }
     }
 
     fn message(&self, body: &Encoded, attributes: Attributes) -> SendMessageFluentBuilder {
-        let request = self.client.send_message().queue_url(&self.url).message_body(&body.text);
+        let request = self.sqs.0.send_message().queue_url(&self.url).message_body(&body.text);
         attributes.0.into_iter().fold(request, |request, (name, value)| request.message_attributes(name, value))
     }
 }
@@ -111,7 +134,7 @@ impl Redelivery for Queue {
                     .build()
                     .ok()
             });
-            boxed(self.client.change_message_visibility_batch().queue_url(&self.url).set_entries(Some(entries.collect())).send())
+            boxed(self.sqs.0.change_message_visibility_batch().queue_url(&self.url).set_entries(Some(entries.collect())).send())
         });
         const CALL: &str = "SQS.ChangeMessageVisibilityBatch";
         for answer in join_all(calls).await {

@@ -34,6 +34,7 @@ async fn main() -> Result<(), Error> {
     logging::start();
     let config = EnricherConfig::read(&ProcessEnvironment).inspect_err(|error| tracing::error!(%error, "configuration"))?;
     let aws = Aws::read(&ProcessEnvironment, ENRICHER_LIMITS)?;
+    // Only what fails goes there.
     let sqs = aws.sqs();
     let capillary_secret = Secret::new(aws.secrets_manager(), config.capillary_secret_id);
     let metrics = Metrics::on_stdout(config.common.function_name);

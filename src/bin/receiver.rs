@@ -22,7 +22,7 @@ async fn main() -> Result<(), Error> {
     logging::start();
     let config = ReceiverConfig::read(&ProcessEnvironment).inspect_err(|error| tracing::error!(%error, "configuration"))?;
     let aws = Aws::read(&ProcessEnvironment, RECEIVER_LIMITS)?;
-    let sqs = aws.sqs();
+    let sqs = aws.sqs().ready();
     let receiver = Receiver {
         claims: EventsTable::new(aws.dynamodb(), config.common.events_table),
         queue: Queue::new(sqs.clone(), config.common.events_queue_url),
