@@ -111,7 +111,9 @@ turmoil: tools ## A thousand events while processes are killed, connections brea
 .PHONY: check
 check: tools ## Format, lints, unit tests, template: what needs no local AWS
 	@$(STEP) fmt 'format' -- cargo fmt --check
+	@$(STEP) fmt-bench 'format of the bench' -- cargo fmt --check --manifest-path benches/Cargo.toml --all
 	@$(STEP) clippy 'lints' -- cargo clippy --features sandbox --all-targets -- -D warnings
+	@$(STEP) clippy-bench 'lints of the bench' -- cargo clippy --locked --manifest-path benches/Cargo.toml --package capillary-events-bench -- -D warnings
 	@$(STEP) --show '^test result' test-unit 'unit tests, odd input, the model, ten thousand simulated stories' -- \
 		cargo test --features sandbox --lib --bins --test protocol --test input --test simulation
 	@AWS_DEFAULT_REGION=us-east-1 $(WITH_SAM_TOOLS) $(STEP) validate 'sam validate --lint' -- $(SAM) validate --lint

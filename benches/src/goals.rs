@@ -27,7 +27,8 @@ const TIMES: &str = "× lean";
 
 fn goals(report: &Report) -> Vec<Goal> {
     let (receiver, lean, enricher) = (&report.receiver, &report.lean, &report.enricher);
-    let goal = |what, most, measured, unit: &'static str| Goal { what, most, measured, unit, is_time: matches!(unit, "µs" | "ms") };
+    let goal =
+        |what, most, measured, unit: &'static str| Goal { what, most, measured, unit, is_time: matches!(unit, "µs" | "ms") };
     let mut goals = Vec::new();
     if let Ok(counts) = &report.instructions {
         goals.push(goal("receiver: start, instructions", 1.3, counts.receiver.start / counts.lean.start, TIMES));

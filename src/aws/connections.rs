@@ -61,6 +61,66 @@ mod tests {
     use crate::event::hex;
     use base64::{Engine, prelude::BASE64_STANDARD};
     use sha2::{Digest, Sha256};
+    use std::{
+        collections::HashMap,
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+    };
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::{TcpListener, TcpStream},
+    };
+
+    use crate::aws::{Aws, RECEIVER_LIMITS, Service};
+
+    /// A service on this machine that counts connections, and answers all with an empty object or never.
+    async fn service(answers: bool) -> (Aws, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&connections);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(serve(stream, answers));
+            }
+        });
+        let source = HashMap::from([
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "k"),
+            ("AWS_SECRET_ACCESS_KEY", "s"),
+            ("AWS_ENDPOINT_URL", url.as_str()),
+        ]);
+        (Aws::read(&source, RECEIVER_LIMITS).unwrap(), connections)
+    }
+
+    async fn serve(mut stream: TcpStream, answers: bool) {
+        let mut bytes = [0; 8192];
+        while let Ok(1..) = stream.read(&mut bytes).await {
+            if answers {
+                let answer = b"HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: 2\r\n\r\n{}";
+                stream.write_all(answer).await.unwrap();
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_opened_is_what_the_first_call_goes_over() {
+        let (aws, connections) = service(true).await;
+        aws.open_connections(&[Service::DynamoDb, Service::Sqs], Duration::from_secs(10)).await;
+        assert_eq!(connections.load(Ordering::SeqCst), 2);
+        aws.dynamodb().get_item().table_name("t").send().await.unwrap();
+        assert_eq!(connections.load(Ordering::SeqCst), 2, "a call opened one more");
+    }
+
+    #[tokio::test]
+    async fn a_service_that_never_answers_holds_no_start_up() {
+        let (aws, connections) = service(false).await;
+        aws.open_connections(&[Service::DynamoDb, Service::EventBridge], Duration::from_millis(200)).await;
+        assert_eq!(connections.load(Ordering::SeqCst), 2);
+    }
 
     /// As <https://www.amazontrust.com/repository/> has them: a certificate that differs from these is nobody's to trust.
     const FINGERPRINTS: [&str; 5] = [
