@@ -69,8 +69,9 @@ async fn whatever_hangs_the_answer_comes_within_10_seconds() {
     let operations = ["PutItem", "SendMessage", "GetSecretValue"];
     let trials = operations.map(|operation| async move {
         let world = World::new().await;
-        let receiver = world.receiver().await;
+        // From before the start, which reads the secret.
         world.proxy.always(operation, Fault::Hang);
+        let receiver = world.receiver().await;
         let begun = Instant::now();
         let answer = receiver.deliver(event("one")).await;
         let elapsed = begun.elapsed();
@@ -92,10 +93,10 @@ async fn two_calls_that_hang_together_do_not_add_up_to_more_than_10_seconds() {
     let bodies = [event("one"), "not json".to_owned()];
     let trials = bodies.map(|body| async move {
         let world = World::new().await;
-        let receiver = world.receiver().await;
         for operation in ["PutItem", "SendMessage", "GetSecretValue"] {
             world.proxy.times(operation, 1, Fault::Hang);
         }
+        let receiver = world.receiver().await;
         let begun = Instant::now();
         let answer = receiver.deliver(body).await;
         assert!(begun.elapsed() <= Duration::from_secs(10), "{:?}", begun.elapsed());

@@ -215,6 +215,10 @@ async fn answer(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap,
         (false, Some(token)) => shared.holder(&token),
         (false, None) => value(header::AUTHORIZATION.as_str()),
     };
+    if uri.path() == "/" {
+        // A connection opened at start, which asks for nothing.
+        return StatusCode::NOT_FOUND.into_response();
+    }
     let call = Call { path: uri.path().to_owned(), parameters: parameters(&uri), who: who.clone().unwrap_or_default() };
     shared.calls.lock().expect("the calls").push(call.clone());
     let rule = Arc::clone(&*shared.rule.lock().expect("the rule"));
