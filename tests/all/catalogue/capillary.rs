@@ -70,6 +70,10 @@ async fn answer(State(calls): State<Calls>, uri: Uri) -> Json<Value> {
     if uri.path() == "/v3/oauth/token/generate" {
         return Json(json!({"data": {"accessToken": "token", "ttlSeconds": 3600}, "errors": null}));
     }
+    if uri.path() == "/" {
+        // A connection opened at start, which asks for nothing.
+        return Json(Value::Null);
+    }
     let parameters = parameters(&uri);
     calls.lock().expect("the calls").push(call(uri.path(), &parameters));
     let parameter = |name: &str| parameters.get(name).cloned().unwrap_or_default();
