@@ -22,12 +22,11 @@ use aws_sdk_dynamodb::{
 };
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
+use futures_util::future::BoxFuture;
 
 use environment::Environment;
 use queue::Sqs;
 use secrets::SecretsManager;
-
-use futures_util::future::BoxFuture;
 
 use crate::{
     config::{ConfigError, Source},

@@ -188,11 +188,11 @@ pub(crate) fn names_certificates(source: &impl Source) -> bool {
     ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().any(|name| optional(source, name).is_some())
 }
 
-fn optional(source: &impl Source, name: &str) -> Option<String> {
+pub(crate) fn optional(source: &impl Source, name: &str) -> Option<String> {
     source.get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
 }
 
-fn required(source: &impl Source, name: &'static str) -> Result<String, ConfigError> {
+pub(crate) fn required(source: &impl Source, name: &'static str) -> Result<String, ConfigError> {
     optional(source, name).ok_or(ConfigError::Missing(name))
 }
 

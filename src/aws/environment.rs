@@ -4,7 +4,7 @@
 use aws_config::Region;
 use aws_sdk_dynamodb::config::Credentials;
 
-use crate::config::{ConfigError, Source, names_certificates};
+use crate::config::{ConfigError, Source, names_certificates, optional, required};
 
 /// What the environment says of AWS. It holds keys, so it does not print.
 pub(super) struct Environment {
@@ -29,17 +29,15 @@ impl Environment {
     /// # Errors
     /// The first of region and keys that is missing.
     pub(super) fn read(source: &impl Source) -> Result<Self, ConfigError> {
-        let set = |name: &str| source.get(name).filter(|value| !value.is_empty());
-        let required = |name: &'static str| set(name).ok_or(ConfigError::Missing(name));
-        let is_true = |name: &str| set(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
-        let region = set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION")).ok_or(ConfigError::Missing("AWS_REGION"))?;
-        let endpoint_url = set("AWS_ENDPOINT_URL");
+        let is_true = |name| optional(source, name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        let region = required(source, "AWS_REGION").or_else(|missing| optional(source, "AWS_DEFAULT_REGION").ok_or(missing))?;
+        let endpoint_url = optional(source, "AWS_ENDPOINT_URL");
         Ok(Self {
             region: Region::new(region),
             credentials: Credentials::new(
-                required("AWS_ACCESS_KEY_ID")?,
-                required("AWS_SECRET_ACCESS_KEY")?,
-                set("AWS_SESSION_TOKEN"),
+                required(source, "AWS_ACCESS_KEY_ID")?,
+                required(source, "AWS_SECRET_ACCESS_KEY")?,
+                optional(source, "AWS_SESSION_TOKEN"),
                 None,
                 "environment",
             ),
