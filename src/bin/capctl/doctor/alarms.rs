@@ -31,7 +31,7 @@ pub(super) async fn examine(context: &Context, findings: &mut Findings) {
     }
     let topics: BTreeSet<&str> = alarms.iter().flat_map(MetricAlarm::alarm_actions).map(String::as_str).collect();
     if topics.is_empty() {
-        return findings.bad(WHAT, "nobody is told of them", "deploy with AlarmEmail or AlarmTopicArn");
+        return findings.hint(WHAT, "nobody is told of them", "deploy with AlarmEmail or AlarmTopicArn");
     }
     for topic in topics {
         match subscriptions(context, topic).await {
