@@ -55,6 +55,10 @@ secrets: tools ## Fill the secrets of a deployed stack: WEBHOOK=file CAPILLARY=f
 	@$(LOCAL_PYTHON) local/fill_secrets.py --stack-name '$(STACK)' $(if $(WEBHOOK),--webhook '$(WEBHOOK)') \
 		$(if $(CAPILLARY),--capillary '$(CAPILLARY)') $(if $(PROFILE),--profile '$(PROFILE)') $(if $(REGION),--region '$(REGION)')
 
+.PHONY: release
+release: tools ## dist/<version>: archives, a template that points at them, capctl, checksums; ARCH="x86_64 arm64" for both
+	@$(PYTHON) local/release.py $(ARCH)
+
 # ── On this machine ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 .PHONY: up
@@ -156,7 +160,7 @@ fuzz: ## libFuzzer's input for TIME=60 seconds each (installs cargo-fuzz into .t
 
 .PHONY: clean
 clean: down ## Remove everything that was built or installed here
-	@rm -rf .tools .aws-sam .local benches/target fuzz/target fuzz/corpus fuzz/artifacts
+	@rm -rf .tools .aws-sam .local dist benches/target fuzz/target fuzz/corpus fuzz/artifacts
 	@cargo clean
 
 # Recipes with a trap are one script each (the others are right either way).

@@ -42,6 +42,7 @@ mod receiver_auth;
 mod receiver_faults;
 mod receiver_identity;
 mod receiver_ledger_and_queue;
+mod release;
 mod runtime_tools;
 mod sandbox;
 mod secret_forms;
