@@ -2,10 +2,12 @@
 //!
 //! What came from outside (the event, the entities' bodies) is put in as the text it was, so numbers keep their digits.
 
+mod published;
 mod redacted;
 
 use std::{cmp::Reverse, sync::Arc};
 
+pub use published::Published;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
@@ -263,39 +265,6 @@ impl<'a> Entity<'a> {
             baseline: view.baseline,
             version: view.version,
             body: view.body.as_deref(),
-        }
-    }
-}
-
-/// What a detail made by [`detail`] says of itself to whoever publishes it.
-pub struct Published {
-    /// EventBridge's `DetailType`: the event's name.
-    pub detail_type: String,
-    /// How complete it is; none where it does not say so.
-    pub enrichment_status: Option<EnrichmentStatus>,
-}
-
-impl Published {
-    /// Reads a detail, which may be a stored one.
-    pub fn read(detail: &str) -> Self {
-        #[derive(Deserialize, Default)]
-        struct Detail {
-            #[serde(rename = "type", default)]
-            event_type: String,
-            data: Option<Data>,
-        }
-        #[derive(Deserialize)]
-        struct Data {
-            enrichment: Option<Enrichment>,
-        }
-        #[derive(Deserialize)]
-        struct Enrichment {
-            status: EnrichmentStatus,
-        }
-        let Detail { event_type, data } = serde_json::from_str(detail).unwrap_or_default();
-        Self {
-            detail_type: event_type.strip_prefix(TYPE_PREFIX).unwrap_or(UNKNOWN).to_owned(),
-            enrichment_status: data.and_then(|data| data.enrichment).map(|enrichment| enrichment.status),
         }
     }
 }

@@ -169,7 +169,11 @@ impl Common {
 }
 
 impl CapillaryConfig {
-    fn read(source: &impl Source) -> Result<Self, ConfigError> {
+    /// Reads what goes for the calls alone.
+    ///
+    /// # Errors
+    /// The first variable that is missing or invalid.
+    pub fn read(source: &impl Source) -> Result<Self, ConfigError> {
         Ok(Self {
             base_url: base_url(source, "CAPILLARY_BASE_URL")?,
             max_concurrency: size(number(source, "CAPILLARY_MAX_CONCURRENCY", 10, 1..=1000)?),

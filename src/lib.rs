@@ -55,7 +55,7 @@ pub mod ledger;
 pub mod logging;
 pub mod message;
 pub mod metrics;
-mod moment;
+pub mod moment;
 pub mod ports;
 pub mod receive;
 pub mod redact;

@@ -19,6 +19,14 @@ const DAY: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]
 const WORDS: &[BorrowedFormatItem<'_>] =
     format_description!("[weekday repr:short] [month repr:short] [day] [hour]:[minute]:[second] [year]");
 
+/// Milliseconds since 1970 of a text that tells a point in time with its offset.
+pub fn instant_ms(text: &str) -> Option<i64> {
+    match Moment::parse(text)? {
+        Moment::Instant(instant) => i64::try_from(instant.unix_timestamp_nanos() / 1_000_000).ok(),
+        Moment::Local(_) | Moment::Day(_) => None,
+    }
+}
+
 /// A point in time, as exactly as a text tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Moment {

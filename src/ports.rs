@@ -103,9 +103,23 @@ pub struct Move {
     pub expires_at_s: i64,
 }
 
-/// Until when the row of an event that failed is kept, in seconds since 1970.
+/// What the row of a published event says from then on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PublishedMark<'a> {
+    /// Now, in milliseconds since 1970.
+    pub now_ms: i64,
+    /// Until when the row is kept, in seconds since 1970.
+    pub expires_at_s: i64,
+    /// What was told, for people who ask what became of the event; nothing of a person is in it.
+    pub summary: &'a str,
+}
+
+/// When the row of an event that failed was marked, and until when it is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FailedKept {
+    /// Now, in milliseconds since 1970.
+    pub now_ms: i64,
+    // The others are seconds since 1970.
     /// Where it stores what is still to be published: personal data, but needed as long as the dead letter can come back.
     pub stored_until_s: i64,
     /// Where it stores nothing.
@@ -155,7 +169,7 @@ pub trait Ledger: Send + Sync {
     fn commit(&self, commit: &Commit<'_>) -> impl Future<Output = Result<Written, PortError>> + Send;
 
     /// The bus took what the row stores (P2).
-    fn published(&self, key: &str, expires_at_s: i64) -> impl Future<Output = Result<Written, PortError>> + Send;
+    fn published(&self, key: &str, mark: &PublishedMark<'_>) -> impl Future<Output = Result<Written, PortError>> + Send;
 
     /// The bus took an event that needs no storing, since its content follows from the message alone (P2).
     fn published_unstored(

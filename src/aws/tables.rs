@@ -28,7 +28,7 @@ use crate::{
         writes::{Attempt, Condition, MARK_FAILED_STORED, MARK_FAILED_UNSTORED, MARK_PUBLISHED, MARK_PUBLISHED_UNSTORED, STORE},
     },
     message::{Reason, gzip},
-    ports::{Commit, FailedKept, Forgotten, Known, Ledger, PortError, Written},
+    ports::{Commit, FailedKept, Forgotten, Known, Ledger, PortError, PublishedMark, Written},
     snapshot::Key,
 };
 
@@ -128,15 +128,16 @@ impl Tables {
     ) -> Result<Written, PortError> {
         let mut update = Update::of(identity);
         update.set("status", text(Status::Published.as_str()));
+        update.set("statusAt", number(now_s.saturating_mul(1000)));
         update.set("expiresAt", number(expires_at_s));
         if let Some(reason) = reason {
             update.set("reason", text(reason));
         }
         let attempt = Attempt { now_ms: now_s.saturating_mul(1000), fingerprint: identity.fingerprint.as_str() };
         let removed = if reason.is_some() {
-            "detail, attempts, claimId, leaseUntil"
+            "detail, summary, attempts, claimId, leaseUntil"
         } else {
-            "detail, attempts, reason, claimId, leaseUntil"
+            "detail, summary, attempts, reason, claimId, leaseUntil"
         };
         written(boxed(self.update(&identity.key, update, removed, (MARK_PUBLISHED_UNSTORED, attempt)).send()).await)
     }
@@ -159,6 +160,7 @@ impl Ledger for Tables {
         let condition = Rendered::of(STORE, attempt);
         let mut item = identity_item(commit.identity);
         item.insert("status".to_owned(), text(Status::Enriched.as_str()));
+        item.insert("statusAt".to_owned(), number(commit.now_ms));
         item.insert("detail".to_owned(), AttributeValue::B(Blob::new(gzip(commit.detail.as_bytes()))));
         if commit.moves.is_empty() {
             // A transaction of one would cost twice as much.
@@ -200,10 +202,12 @@ impl Ledger for Tables {
         Err(PortError::Unavailable { call: TRANSACT, cause: CONFLICT.to_owned() })
     }
 
-    async fn published(&self, key: &str, expires_at_s: i64) -> Result<Written, PortError> {
+    async fn published(&self, key: &str, mark: &PublishedMark<'_>) -> Result<Written, PortError> {
         let mut update = Update::default();
         update.set("status", text(Status::Published.as_str()));
-        update.set("expiresAt", number(expires_at_s));
+        update.set("statusAt", number(mark.now_ms));
+        update.set("expiresAt", number(mark.expires_at_s));
+        update.set("summary", text(mark.summary));
         let attempt = Attempt { now_ms: 0, fingerprint: "" };
         written(boxed(self.update(key, update, "detail, attempts, reason", (MARK_PUBLISHED, attempt)).send()).await)
     }
@@ -222,6 +226,7 @@ impl Ledger for Tables {
         for (condition, until_s) in [(MARK_FAILED_STORED, kept.stored_until_s), (MARK_FAILED_UNSTORED, kept.unstored_until_s)] {
             let mut update = Update::of(identity);
             update.set("status", text(Status::Failed.as_str()));
+            update.set("statusAt", number(kept.now_ms));
             update.set("reason", text(reason.as_str()));
             update.set("expiresAt", number(until_s));
             let attempt = Attempt { now_ms: 0, fingerprint: identity.fingerprint.as_str() };

@@ -1,9 +1,11 @@
 //! Calls for entities.
 
+mod operator;
+
 use std::{sync::Arc, time::Duration};
 
 use http::header;
-use reqwest::{Method, Url};
+use reqwest::{Method, RequestBuilder, Url};
 
 use super::{
     answer::{Answer, LATER, judge, retry_after_s},
@@ -54,11 +56,21 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
         let _ = tokio::time::timeout(within, async { tokio::join!(self.secret.current(), self.http.open_connection()) }).await;
     }
 
-    /// Makes a call, with a second token if the first is refused. `judge` says what an answer means; none: the token is not good.
+    /// Asks for something.
     async fn ask<A>(&self, credentials: &Credentials, url: &Url, judge: impl Fn(Reply) -> Option<A>) -> Result<A, FetchFailure> {
+        self.send(credentials, || self.http.request(Method::GET, url), judge).await
+    }
+
+    /// Makes a call, with a second token if the first is refused. `judge` says what an answer means; none: the token is not good.
+    async fn send<A>(
+        &self,
+        credentials: &Credentials,
+        request: impl Fn() -> Result<RequestBuilder, FetchFailure>,
+        judge: impl Fn(Reply) -> Option<A>,
+    ) -> Result<A, FetchFailure> {
         let mut rejected = None;
         loop {
-            let request = self.http.request(Method::GET, url)?;
+            let request = request()?;
             let (request, token) = match credentials {
                 Credentials::Basic(value) => (request.header(header::AUTHORIZATION, value), None),
                 Credentials::OAuth { key, secret } => {

@@ -181,9 +181,13 @@ impl<P: Parts> Enricher<P> {
             detail: cause.to_owned(),
         };
         self.dead_letters.send(&letter).await?;
-        let now_s = self.clock.now_ms() / 1000;
-        let kept =
-            FailedKept { stored_until_s: now_s.saturating_add(FAILED_STORED_TTL_S), unstored_until_s: self.expires_at_s(now_s) };
+        let now_ms = self.clock.now_ms();
+        let now_s = now_ms / 1000;
+        let kept = FailedKept {
+            now_ms,
+            stored_until_s: now_s.saturating_add(FAILED_STORED_TTL_S),
+            unstored_until_s: self.expires_at_s(now_s),
+        };
         if let Err(error) = self.ledger.failed(&identity, reason, &kept).await {
             tracing::warn!(%error, event_id = identity.key, "dead-lettered, but not marked");
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use capillary_events::{
     ledger::{LEASE_MS, Row, Status},
     message::Reason,
-    ports::{Claimed, Claims, Commit, FailedKept, Forgotten, Ledger, Move, Written},
+    ports::{Claimed, Claims, Commit, FailedKept, Forgotten, Ledger, Move, PublishedMark, Written},
     snapshot::{Gone, Key, Snapshot, State},
     stamp::Stamp,
 };
@@ -14,7 +14,10 @@ use serde_json::value::RawValue;
 use super::{DAY_S, NOW_MS, Services, claim, identity};
 
 /// Some times until which failed rows are kept.
-const KEPT: FailedKept = FailedKept { stored_until_s: NOW_MS / 1000 + 35 * DAY_S, unstored_until_s: NOW_MS / 1000 + 21 * DAY_S };
+const KEPT: FailedKept =
+    FailedKept { now_ms: NOW_MS, stored_until_s: NOW_MS / 1000 + 35 * DAY_S, unstored_until_s: NOW_MS / 1000 + 21 * DAY_S };
+const PUBLISHED: PublishedMark<'static> =
+    PublishedMark { now_ms: NOW_MS, expires_at_s: NOW_MS / 1000 + 21 * DAY_S, summary: "{}" };
 
 async fn row(services: &impl Services, key: &str) -> Option<Row> {
     let known = services.ledger().look(&[key.to_owned()], &[]).await.expect("the ledger is read");
@@ -125,17 +128,17 @@ pub(crate) async fn each_mark_is_taken_where_the_table_of_writes_allows_it(servi
     let status = async |id: &str| row(services, id).await.and_then(|row| row.status);
 
     // What is stored: published takes it once; failed leaves it stored.
-    assert_eq!(ledger.published("none", later_s).await, Ok(Written::Refused), "no row");
+    assert_eq!(ledger.published("none", &PUBLISHED).await, Ok(Written::Refused), "no row");
     assert_eq!(commit(services, "stored", "one", "{}", &[]).await, Written::Yes);
     assert_eq!(ledger.published_unstored(&identity("stored", "one"), now_s, later_s).await, Ok(Written::Refused));
     assert_eq!(ledger.failed(&identity("stored", "one"), Reason::InvalidEntry, &KEPT).await, Ok(Written::Yes));
     let failed = row(services, "stored").await.expect("a row");
     assert_eq!((failed.status, failed.detail.as_deref()), (Some(Status::Failed), Some("{}")));
     assert_eq!(failed.expires_at_s, Some(KEPT.stored_until_s));
-    assert_eq!(ledger.published("stored", later_s).await, Ok(Written::Yes));
+    assert_eq!(ledger.published("stored", &PUBLISHED).await, Ok(Written::Yes));
     let published = row(services, "stored").await.expect("a row");
     assert_eq!((published.status, published.detail, published.expires_at_s), (Some(Status::Published), None, Some(later_s)));
-    assert_eq!(ledger.published("stored", later_s).await, Ok(Written::Refused), "a twin was first");
+    assert_eq!(ledger.published("stored", &PUBLISHED).await, Ok(Written::Refused), "a twin was first");
     assert_eq!(ledger.failed(&identity("stored", "one"), Reason::TooOld, &KEPT).await, Ok(Written::Refused), "it is on the bus");
 
     // What stores nothing: no row, or a claim.

@@ -13,7 +13,7 @@ use capillary_events::{
         },
     },
     message::Reason,
-    ports::{Claimed, Claims, Commit, FailedKept, Forgotten, Known, Ledger, Move, PortError, Written},
+    ports::{Claimed, Claims, Commit, FailedKept, Forgotten, Known, Ledger, Move, PortError, PublishedMark, Written},
     snapshot::{Key, Snapshot, may_move},
 };
 
@@ -202,8 +202,8 @@ impl Ledger for Tables {
         Ok(self.commit_now(commit.identity, commit.detail, commit.moves, commit.now_ms))
     }
 
-    async fn published(&self, key: &str, expires_at_s: i64) -> Result<Written, PortError> {
-        Ok(self.published_now(key, expires_at_s))
+    async fn published(&self, key: &str, mark: &PublishedMark<'_>) -> Result<Written, PortError> {
+        Ok(self.published_now(key, mark.expires_at_s))
     }
 
     async fn published_unstored(&self, identity: &Identity, now_s: i64, expires_at_s: i64) -> Result<Written, PortError> {

@@ -16,7 +16,7 @@ use capillary_events::{
     message::{DeadLetter, Message, Reason},
     ports::{
         Bus, Claimed, Claims, Commit, DeadLetterQueue, Entities, Entry, EventsQueue, FailedKept, Forgotten, Known, Ledger, Parts,
-        PortError, Redelivery, SecretStore, Written,
+        PortError, PublishedMark, Redelivery, SecretStore, Written,
     },
     snapshot::Key,
     told::Told,
@@ -235,8 +235,8 @@ impl Ledger for Line {
         self.call(Service::Tables, "commit", effect).await
     }
 
-    async fn published(&self, key: &str, expires_at_s: i64) -> Result<Written, PortError> {
-        let key = key.to_owned();
+    async fn published(&self, key: &str, mark: &PublishedMark<'_>) -> Result<Written, PortError> {
+        let (key, expires_at_s) = (key.to_owned(), mark.expires_at_s);
         self.call(Service::Tables, "published", move |world| Ok(world.tables.published_now(&key, expires_at_s))).await
     }
 

@@ -20,7 +20,7 @@ use crate::{
     filter::Filter,
     ledger::{Identity, Row},
     metrics::tests::unwritten,
-    ports::{Commit, Entities, Entry, FailedKept, Forgotten, Known, Parts, PortError, SecretStore, Written},
+    ports::{Commit, Entities, Entry, FailedKept, Forgotten, Known, Parts, PortError, PublishedMark, SecretStore, Written},
     redact::Redaction,
     secret::CachedSecret,
     snapshot::Snapshot,
@@ -190,8 +190,8 @@ impl Ledger for World {
         if is_refused { Ok(Written::Refused) } else { self.tables.commit(commit).await }
     }
 
-    async fn published(&self, key: &str, expires_at_s: i64) -> Result<Written, PortError> {
-        self.mark(|| self.tables.published_now(key, expires_at_s))
+    async fn published(&self, key: &str, mark: &PublishedMark<'_>) -> Result<Written, PortError> {
+        self.mark(|| self.tables.published_now(key, mark.expires_at_s))
     }
 
     async fn published_unstored(&self, identity: &Identity, now_s: i64, expires_at_s: i64) -> Result<Written, PortError> {

@@ -1,0 +1,54 @@
+//! What can be asked. The texts here are the program's help.
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{output::Output, trace::TraceArguments};
+
+/// Operates capillary-events: finds events, mends what failed, and keeps Capillary's webhook and the secrets in order.
+///
+/// A deployment is found by the name of its stack (--stack, with the credentials and the region that the AWS CLI would take), or else by
+/// the variables that its functions have: EVENTS_TABLE, SNAPSHOTS_TABLE, EVENTS_QUEUE_URL, DEAD_LETTER_QUEUE_URL, EVENT_BUS_NAME,
+/// WEBHOOK_SECRET_ID, CAPILLARY_SECRET_ID, CAPILLARY_BASE_URL, and EVENTS_URL.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes:
+  0  done, and nothing to be mended
+  1  done, and something was found that wants mending
+  2  the command or the settings make no sense
+  3  AWS or Capillary refused, or could not be reached
+  4  done in part: run it again to go on";
+
+/// What every command takes.
+#[derive(Args)]
+pub(crate) struct Common {
+    /// The stack's name
+    #[arg(long, global = true, env = "CAPCTL_STACK", value_name = "NAME")]
+    pub(crate) stack: Option<String>,
+    /// A profile of the AWS configuration
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// An AWS region
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) region: Option<String>,
+    /// Print one JSON object instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+impl Common {
+    pub(crate) fn output(&self) -> Output {
+        if self.json { Output::Json } else { Output::Text }
+    }
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Trace(TraceArguments),
+}

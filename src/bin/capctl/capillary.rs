@@ -1,0 +1,103 @@
+//! Capillary's APIs with the deployment's credentials.
+
+use aws_config::SdkConfig;
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use capillary_events::{
+    capillary::client::CapillaryClient,
+    clock::SystemClock,
+    metrics::Metrics,
+    ports::{PortError, SecretStore},
+};
+use http::{Method, StatusCode};
+use serde_json::Value;
+
+use crate::{aws, deployment::Deployment, output::Failure};
+
+/// A secret of the deployment.
+pub(crate) struct Secret {
+    client: aws_sdk_secretsmanager::Client,
+    id: String,
+}
+
+impl Secret {
+    /// The secret with that name or ARN.
+    pub(crate) fn new(aws: &SdkConfig, id: &str) -> Self {
+        Self { client: aws_sdk_secretsmanager::Client::new(aws), id: id.to_owned() }
+    }
+
+    /// Its text; none if it was never filled.
+    pub(crate) async fn text(&self) -> Result<Option<String>, Failure> {
+        match self.client.get_secret_value().secret_id(&self.id).send().await {
+            Ok(answer) => Ok(answer.secret_string),
+            Err(error) if error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception) => Ok(None),
+            Err(error) => Err(aws::failure("SecretsManager.GetSecretValue", &error)),
+        }
+    }
+}
+
+impl SecretStore for Secret {
+    async fn read(&self) -> Result<String, PortError> {
+        const CALL: &str = "SecretsManager.GetSecretValue";
+        let unavailable = |cause: String| PortError::Unavailable { call: CALL, cause };
+        match self.text().await {
+            Ok(Some(text)) => Ok(text),
+            Ok(None) => Err(unavailable("ResourceNotFoundException".to_owned())),
+            Err(failure) => Err(unavailable(failure.to_string())),
+        }
+    }
+}
+
+/// Capillary.
+pub(crate) struct Capillary(CapillaryClient<Secret, SystemClock>);
+
+/// What Capillary answered.
+pub(crate) struct Answered {
+    pub(crate) status: StatusCode,
+    /// The body, null where it is no JSON. It may hold personal data or header values.
+    pub(crate) body: Value,
+}
+
+impl Answered {
+    /// `data` of an answer that is no error.
+    pub(crate) fn data(self, call: &str) -> Result<Value, Failure> {
+        let Self { status, mut body } = self;
+        if let Some(codes) = error_codes(&body) {
+            return Err(Failure::of(call, format!("Capillary answers {} with {codes}", status.as_u16())));
+        }
+        if !status.is_success() {
+            return Err(Failure::of(call, format!("Capillary answers {}", status.as_u16())));
+        }
+        Ok(body.get_mut("data").map(Value::take).unwrap_or_default())
+    }
+}
+
+/// The codes in `errors[]`; their messages may repeat what was sent.
+fn error_codes(body: &Value) -> Option<String> {
+    let errors = body.get("errors")?.as_array().filter(|errors| !errors.is_empty())?;
+    let codes = errors.iter().map(|error| error.get("code").map_or_else(|| "no code".to_owned(), Value::to_string));
+    Some(format!("error {}", codes.collect::<Vec<_>>().join(", ")))
+}
+
+impl Capillary {
+    /// The Capillary of the deployment.
+    pub(crate) fn of(deployment: &Deployment, aws: &SdkConfig) -> Result<Self, Failure> {
+        let secret = Secret::new(aws, deployment.name("CAPILLARY_SECRET_ID")?);
+        Ok(Self(CapillaryClient::new(deployment.capillary()?, secret, SystemClock, Metrics::on_stdout("capctl".to_owned()))))
+    }
+
+    /// Makes a call with the credentials for that org, or those that go for all.
+    pub(crate) async fn call(
+        &self,
+        org_id: Option<i64>,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Result<Answered, Failure> {
+        let call = format!("{method} /{}", path.join("/"));
+        match self.0.call(org_id, method, path, query, body).await {
+            Ok((status, bytes)) => Ok(Answered { status, body: serde_json::from_slice(&bytes).unwrap_or_default() }),
+            Err(failure) => Err(Failure::of(call, failure.cause)),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The dead-letter queue, read through. SQS has no list of a queue's messages: each is received, which hides it for a while, and given
+//! back in the end.
+
+use std::{collections::HashSet, ops::ControlFlow};
+
+use aws_config::SdkConfig;
+use aws_sdk_sqs::{
+    Client,
+    types::{ChangeMessageVisibilityBatchRequestEntry, Message, MessageSystemAttributeName, QueueAttributeName},
+};
+use capillary_events::message::{DecodeError, decode};
+use serde::Serialize;
+
+use crate::{aws, output::Failure};
+
+/// How long a letter is hidden that nobody gives back, in seconds: what a pass through a long queue takes.
+const HIDDEN_S: i32 = 300;
+/// The most that one call brings or takes.
+pub(crate) const PER_CALL: usize = 10;
+/// Waits for letters, in seconds: with it all of SQS's servers are asked.
+const WAIT_S: i32 = 1;
+/// Answers without a letter after which there are none left.
+const EMPTY_ANSWERS: u32 = 2;
+
+/// The dead-letter queue.
+pub(crate) struct DeadLetters {
+    pub(crate) client: Client,
+    pub(crate) url: String,
+}
+
+/// A letter. It does not print: the body is somebody's data.
+pub(crate) struct Letter {
+    message: Message,
+}
+
+/// What a letter says of itself, without its body.
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Label {
+    pub(crate) message_id: String,
+    pub(crate) event_id: Option<String>,
+    pub(crate) event_name: Option<String>,
+    pub(crate) org_id: Option<i64>,
+    /// Why it is here; none if SQS itself moved it.
+    pub(crate) reason: Option<String>,
+    /// More of why.
+    pub(crate) detail: Option<String>,
+    /// When the event was received from Capillary, in milliseconds since 1970.
+    pub(crate) received_at: Option<i64>,
+    /// When the letter came here, in milliseconds since 1970.
+    pub(crate) dead_since: Option<i64>,
+    pub(crate) bytes: usize,
+}
+
+impl Letter {
+    /// What it says of itself.
+    pub(crate) fn label(&self) -> Label {
+        Label {
+            message_id: self.message_id().to_owned(),
+            event_id: self.attribute("eventId"),
+            event_name: self.attribute("eventName"),
+            org_id: self.attribute("orgId").and_then(|text| text.parse().ok()),
+            reason: self.attribute("reason"),
+            detail: self.attribute("detail"),
+            received_at: self.attribute("receivedAt").and_then(|text| text.parse().ok()),
+            dead_since: self
+                .message
+                .attributes
+                .as_ref()
+                .and_then(|known| known.get(&MessageSystemAttributeName::SentTimestamp)?.parse().ok()),
+            bytes: self.message.body.as_ref().map_or(0, String::len),
+        }
+    }
+
+    /// The bytes that Capillary sent; of one that was too large the first.
+    pub(crate) fn body(&self) -> Result<Vec<u8>, DecodeError> {
+        decode(self.message.body.as_deref().unwrap_or_default(), self.attribute("contentEncoding").as_deref())
+    }
+
+    /// As SQS gave it.
+    pub(crate) fn message(&self) -> &Message {
+        &self.message
+    }
+
+    pub(crate) fn message_id(&self) -> &str {
+        self.message.message_id.as_deref().unwrap_or_default()
+    }
+
+    fn attribute(&self, name: &str) -> Option<String> {
+        self.message.message_attributes.as_ref()?.get(name)?.string_value.clone()
+    }
+}
+
+impl DeadLetters {
+    pub(crate) fn new(aws: &SdkConfig, url: &str) -> Self {
+        Self { client: Client::new(aws), url: url.to_owned() }
+    }
+
+    /// About how many there are, those that somebody is reading included.
+    pub(crate) async fn count(&self) -> Result<u64, Failure> {
+        count(&self.client, &self.url).await
+    }
+
+    /// Shows each letter once, some at a time, until `look` has seen enough; then all that it did not keep are given back. It keeps those
+    /// that it has deleted: their ids are what it answers.
+    pub(crate) async fn pass(
+        &self,
+        mut look: impl AsyncFnMut(&[Letter]) -> Result<(HashSet<String>, ControlFlow<()>), Failure>,
+    ) -> Result<(), Failure> {
+        let (mut seen, mut hidden, mut empty_answers) = (HashSet::new(), Vec::new(), 0);
+        let outcome = loop {
+            let letters = match self.receive().await {
+                Ok(letters) => letters,
+                Err(failure) => break Err(failure),
+            };
+            // One that comes a second time was hidden for too long: whatever follows was seen.
+            let fresh: Vec<Letter> = letters.into_iter().filter(|letter| seen.insert(letter.message_id().to_owned())).collect();
+            if fresh.is_empty() {
+                empty_answers += 1;
+                if empty_answers >= EMPTY_ANSWERS {
+                    break Ok(());
+                }
+                continue;
+            }
+            empty_answers = 0;
+            let (kept, flow) = match look(&fresh).await {
+                Ok(looked) => looked,
+                Err(failure) => {
+                    hidden.extend(fresh.iter().filter_map(handle));
+                    break Err(failure);
+                }
+            };
+            hidden.extend(fresh.iter().filter(|letter| !kept.contains(letter.message_id())).filter_map(handle));
+            if flow.is_break() {
+                break Ok(());
+            }
+        };
+        self.give_back(&hidden).await;
+        outcome
+    }
+
+    async fn receive(&self) -> Result<Vec<Letter>, Failure> {
+        let request = self
+            .client
+            .receive_message()
+            .queue_url(&self.url)
+            .max_number_of_messages(10)
+            .visibility_timeout(HIDDEN_S)
+            .wait_time_seconds(WAIT_S)
+            .message_attribute_names("All")
+            .message_system_attribute_names(MessageSystemAttributeName::All);
+        let answer = request.send().await.map_err(|error| aws::failure("SQS.ReceiveMessage", &error))?;
+        Ok(answer.messages.unwrap_or_default().into_iter().map(|message| Letter { message }).collect())
+    }
+
+    /// What is not given back comes back by itself.
+    async fn give_back(&self, handles: &[String]) {
+        for handles in handles.chunks(PER_CALL) {
+            let entries = handles.iter().enumerate().filter_map(|(position, handle)| {
+                let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(position.to_string()).receipt_handle(handle);
+                entry.visibility_timeout(0).build().ok()
+            });
+            let request = self.client.change_message_visibility_batch().queue_url(&self.url).set_entries(Some(entries.collect()));
+            let _ = request.send().await;
+        }
+    }
+}
+
+fn handle(letter: &Letter) -> Option<String> {
+    letter.message.receipt_handle.clone()
+}
+
+/// About how many messages a queue has, those included that somebody works on or that wait for their time.
+pub(crate) async fn count(client: &Client, url: &str) -> Result<u64, Failure> {
+    let names = [
+        QueueAttributeName::ApproximateNumberOfMessages,
+        QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+    ];
+    let request = client.get_queue_attributes().queue_url(url).set_attribute_names(Some(names.to_vec()));
+    let answer = request.send().await.map_err(|error| aws::failure("SQS.GetQueueAttributes", &error))?;
+    let known = answer.attributes.unwrap_or_default();
+    Ok(names.iter().filter_map(|name| known.get(name)?.parse::<u64>().ok()).sum())
+}

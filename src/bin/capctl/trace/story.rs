@@ -1,0 +1,233 @@
+//! All that is known of an event, and how it is told.
+
+use std::io;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{event_log::LogRow, ledger::Row, lines::Line, standing::Standing};
+use crate::{
+    dead_letters::Label,
+    output::{Outcome, Report},
+    page::{Cell, Page, Tone, cell, plain},
+    spans::{duration, moment, time},
+};
+
+/// Lines of the log that are printed: the first and the last of an event that came back for days.
+const MAX_LINES: usize = 12;
+
+/// The answer to `capctl trace`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Trace {
+    pub(super) asked: String,
+    pub(super) events: Vec<Story>,
+    pub(super) queue: Option<Queue>,
+    /// What could not be found out.
+    pub(super) notes: Vec<String>,
+    #[serde(skip)]
+    pub(super) now_ms: i64,
+}
+
+/// The events queue.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Queue {
+    /// About how many messages are in it.
+    pub(super) messages: u64,
+}
+
+/// All that is known of an event.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Story {
+    /// The ledger's key for it.
+    pub(super) event_id: Option<String>,
+    pub(super) standing: Option<Standing>,
+    /// What Capillary's log says.
+    #[serde(rename = "capillary")]
+    pub(super) log: Option<LogRow>,
+    #[serde(rename = "ledger")]
+    pub(super) row: Option<Row>,
+    #[serde(rename = "deadLetter")]
+    pub(super) letter: Option<Label>,
+    #[serde(rename = "log")]
+    pub(super) lines: Vec<Line>,
+}
+
+impl Story {
+    pub(super) fn new(asked: &str, row: Option<Row>, log: Option<LogRow>) -> Self {
+        let from_log = log.as_ref().and_then(|log| log.event_id.clone());
+        let event_id =
+            row.as_ref().map(|row| row.event_id.clone()).or(from_log).or_else(|| log.is_none().then(|| asked.to_owned()));
+        Self { event_id, standing: None, log, row, letter: None, lines: Vec::new() }
+    }
+
+    /// When Capillary delivered it, in milliseconds since 1970.
+    pub(super) fn received_at(&self) -> Option<i64> {
+        let letter = || self.letter.as_ref().and_then(|letter| letter.received_at);
+        self.row.as_ref().and_then(|row| row.received_at).or_else(letter).or_else(|| self.log.as_ref()?.ingested_at)
+    }
+
+    /// Says where it stands.
+    pub(super) fn judge(&mut self, queue: Option<&Queue>, now_ms: i64) {
+        self.standing = Some(Standing::of(self, queue, now_ms));
+    }
+
+    fn write(&self, page: &mut Page, now_ms: i64) -> io::Result<()> {
+        let row = self.row.as_ref();
+        let log = self.log.as_ref();
+        let letter = self.letter.as_ref();
+        let name = row
+            .and_then(|row| row.event_name.as_deref())
+            .or(letter.and_then(|letter| letter.event_name.as_deref()))
+            .or(log.and_then(|log| log.event_name.as_deref()));
+        let org = row.and_then(|row| row.org_id).or(letter.and_then(|letter| letter.org_id));
+        page.styled(&[
+            (self.event_id.as_deref().unwrap_or("an event without an id"), Tone::Strong),
+            (&name.map(|name| format!("  {name}")).unwrap_or_default(), Tone::Plain),
+            (&org.map(|org| format!("  org {org}")).unwrap_or_default(), Tone::Faint),
+        ])?;
+        let mut rows: Vec<Vec<Cell>> = Vec::new();
+        let mut tell = |what: &str, text: String| rows.push(vec![cell(format!("  {what}"), Tone::Faint), plain(text)]);
+        if let Some(log) = log {
+            log.tell(now_ms, &mut tell);
+        }
+        if let Some(row) = row {
+            row.tell(now_ms, &mut tell);
+        }
+        if let Some(letter) = letter {
+            letter.tell(now_ms, &mut tell);
+        }
+        page.table(&[], &rows)?;
+        self.write_lines(page)?;
+        if let Some(standing) = &self.standing {
+            let tone = if standing.state.wants_mending() { Tone::Bad } else { Tone::Good };
+            page.styled(&[("  ", Tone::Plain), (&standing.words, tone)])?;
+            if let Some(remedy) = &standing.remedy {
+                page.styled(&[("  → ", Tone::Strong), (remedy, Tone::Plain)])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_lines(&self, page: &mut Page) -> io::Result<()> {
+        let left_out = self.lines.len().saturating_sub(MAX_LINES);
+        let is_told = |position: usize| position < MAX_LINES / 2 || position >= MAX_LINES / 2 + left_out;
+        let told = self.lines.iter().enumerate().filter(|(position, _)| is_told(*position));
+        let mut rows: Vec<Vec<Cell>> = told.map(|(_, line)| line.cells()).collect();
+        if left_out > 0 {
+            rows.insert(MAX_LINES / 2, vec![cell(format!("  … {left_out} lines …"), Tone::Faint)]);
+        }
+        page.table(&[], &rows)
+    }
+}
+
+impl LogRow {
+    fn tell(&self, now_ms: i64, tell: &mut impl FnMut(&str, String)) {
+        if let Some(at) = self.ingested_at {
+            tell("at Capillary", moment(at, now_ms));
+        }
+        let answer = self.http_status.map(|status| format!(", answered {status}")).unwrap_or_default();
+        let took = self.took_ms.map(|took| format!(" in {}", duration(took))).unwrap_or_default();
+        match (self.started_at, self.ended_at) {
+            (_, Some(ended)) => tell("delivered", format!("{}{answer}{took}", moment(ended, now_ms))),
+            (Some(started), None) => tell("delivery", format!("began {}, not ended{answer}{took}", moment(started, now_ms))),
+            (None, None) => tell("delivery", "not begun".to_owned()),
+        }
+    }
+}
+
+impl Row {
+    fn tell(&self, now_ms: i64, tell: &mut impl FnMut(&str, String)) {
+        if let Some(at) = self.received_at {
+            tell("received", moment(at, now_ms));
+        }
+        let since = self.status_at.map(|at| format!(", {}", moment(at, now_ms))).unwrap_or_default();
+        let reason = self.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+        tell("ledger", format!("{}{reason}{since}", self.status));
+        if let Some(attempts) = self.attempts {
+            tell("failures", format!("{attempts} of its own"));
+        }
+        if let Some(summary) = &self.summary {
+            tell_summary(summary, tell);
+        }
+    }
+}
+
+/// What was told, or is to be.
+fn tell_summary(summary: &Value, tell: &mut impl FnMut(&str, String)) {
+    let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let list = |name: &str| summary.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    if let Some(enrichment) = summary.get("enrichment") {
+        let flags =
+            ["late", "truncated"].into_iter().filter(|flag| enrichment.get(flag).is_some()).map(|flag| format!(", {flag}"));
+        tell("enrichment", format!("{}{}", text(enrichment, "status"), flags.collect::<String>()));
+    }
+    for entity in list("entities") {
+        let version = entity.get("version").map(|version| format!(", version {version}")).unwrap_or_default();
+        let first = if entity.get("baseline") == Some(&Value::Bool(true)) { ", first sight" } else { "" };
+        let id = text(entity, "id");
+        let id = if id.is_empty() { String::new() } else { format!("/{id}") };
+        tell("entity", format!("{}{id}: {}{version}{first}", text(entity, "type"), text(entity, "status")));
+    }
+    for change in list("changes") {
+        let (entity, op, path) = (text(change, "entity"), text(change, "op"), text(change, "path"));
+        tell("change", format!("{op} {path} of {entity} ({})", text(change, "origin")));
+    }
+    if let Some(further) = summary.get("furtherChanges") {
+        tell("", format!("and {further} changes more"));
+    }
+}
+
+impl Label {
+    fn tell(&self, now_ms: i64, tell: &mut impl FnMut(&str, String)) {
+        if let Some(since) = self.dead_since {
+            tell("dead letter", format!("since {}", moment(since, now_ms)));
+        }
+        tell("reason", self.reason.clone().unwrap_or_else(|| "none: moved by SQS".to_owned()));
+        if let Some(detail) = &self.detail {
+            tell("detail", detail.clone());
+        }
+    }
+}
+
+impl Line {
+    fn cells(&self) -> Vec<Cell> {
+        let outcome = self.outcome.clone().unwrap_or_default();
+        let status = self.http_status.map(|status| format!(" {status}")).unwrap_or_default();
+        let again = self.receive_count.filter(|count| *count > 1).map(|count| format!(" (time {count})")).unwrap_or_default();
+        vec![
+            cell(format!("  {}", time(self.at)), Tone::Faint),
+            cell(self.function, Tone::Faint),
+            plain(format!("{outcome}{status}{again}")),
+            plain(self.cause.clone().unwrap_or_default()),
+        ]
+    }
+}
+
+impl Report for Trace {
+    fn write(&self, page: &mut Page) -> io::Result<()> {
+        for (position, event) in self.events.iter().enumerate() {
+            if position > 0 {
+                page.gap()?;
+            }
+            event.write(page, self.now_ms)?;
+        }
+        if self.events.is_empty() {
+            page.styled(&[(&self.asked, Tone::Strong), ("  is known neither to Capillary nor to this deployment.", Tone::Bad)])?;
+            page.styled(&[
+                ("  → ", Tone::Strong),
+                ("check the id and the stack; whether the webhook subscribes to such events: capctl webhook list", Tone::Plain),
+            ])?;
+        }
+        for note in &self.notes {
+            page.styled(&[("note: ", Tone::Warning), (note, Tone::Plain)])?;
+        }
+        Ok(())
+    }
+
+    fn outcome(&self) -> Outcome {
+        let mends = |event: &Story| event.standing.as_ref().is_none_or(|standing| standing.state.wants_mending());
+        if self.events.is_empty() || self.events.iter().any(mends) { Outcome::Finding } else { Outcome::Well }
+    }
+}
