@@ -82,14 +82,16 @@ impl Repository {
 
     fn files(&self) -> Vec<String> {
         let entries = fs::read_dir(self.released("")).expect("a release");
-        let mut names: Vec<String> = entries.map(|entry| entry.expect("a file").file_name().into_string().expect("text")).collect();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.expect("a file").file_name().into_string().expect("text")).collect();
         names.sort();
         names
     }
 
     /// A template as data.
     fn parsed(&self, template: &Path) -> Value {
-        let program = "import json, sys; from samtranslator.yaml_helper import yaml_parse; print(json.dumps(yaml_parse(sys.stdin.read())))";
+        let program =
+            "import json, sys; from samtranslator.yaml_helper import yaml_parse; print(json.dumps(yaml_parse(sys.stdin.read())))";
         let python = Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools/aws/bin/python3");
         let output = Command::new(python).args(["-c", program]).stdin(fs::File::open(template).expect("a template")).output();
         let output = output.expect("the Python of the local AWS runs; `make tools` installs it");
