@@ -73,6 +73,10 @@ down: ## End what `make up` started
 status: tools ## What of it runs
 	@$(LOCAL_PYTHON) local/stack.py status
 
+.PHONY: env
+env: ## For capctl and the AWS CLI to find the stack of `make up`: eval "$$(make env)"
+	@$(LOCAL_PYTHON) local/stack.py env
+
 .PHONY: logs
 logs: tools ## What the functions have logged since `make up`
 	@$(LOCAL_PYTHON) local/stack.py logs

@@ -1,4 +1,4 @@
-"""The whole product on this machine: `up`, `down`, `status`, `logs`, `watch`.
+"""The whole product on this machine: `up`, `down`, `status`, `logs`, `watch`, `env`.
 
 `up` starts the local AWS and the stand-in for Capillary, builds with `sam build`, deploys with `sam deploy`, fills the
 secrets, and writes .local/stack.json, which the demo and the tests read. Every `up` begins with empty tables and queues.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -39,8 +40,8 @@ def up() -> None:
 
     with step(f"local AWS on {settings.AWS_URL}"):
         start_local_aws()
-    with step("build the stand-in for Capillary (log: .local/cargo-build.log)"):
-        run_logged(["cargo", "build", "--features", "sandbox", "--bin", "sandbox"], "cargo-build", os.environ)
+    with step("build capctl and the stand-in for Capillary (log: .local/cargo-build.log)"):
+        run_logged(["cargo", "build", "--features", "sandbox", "--bin", "sandbox", "--bin", "capctl"], "cargo-build", os.environ)
     with step(f"stand-in for Capillary on {settings.SANDBOX_URL}"):
         SANDBOX.stop()
         SANDBOX.start([target_directory() / "debug" / "sandbox"], settings.sandbox_environment())
@@ -48,6 +49,8 @@ def up() -> None:
         run_logged([sam, "build", "--parameter-overrides", *overrides], "sam-build", settings.sam_environment())
     with step("sam deploy --config-env local (log: .local/sam-deploy.log)"):
         run_logged([sam, "deploy", "--config-env", "local", "--parameter-overrides", *overrides], "sam-deploy", settings.sam_environment())
+    with step("what the local AWS leaves out of the template: TTL and backups of the tables"):
+        finish_tables()
     with step("fill the secrets"):
         fill(local_session(), settings.STACK_NAME, settings.WEBHOOK_SECRET_FILE, settings.CAPILLARY_SECRET_FILE)
     write_stack_file()
@@ -65,6 +68,16 @@ def start_local_aws() -> None:
             return
     LOCAL_AWS.stop()
     LOCAL_AWS.start([AWS_TOOLS / "bin" / "ministack"], environment)
+
+
+def finish_tables() -> None:
+    """Switches on what the template asks of its tables, and the local AWS does not do by itself."""
+    session = local_session()
+    outputs = stack_outputs(session, settings.STACK_NAME)
+    client = session.client("dynamodb")
+    for name in (outputs["EventsTableName"], outputs["SnapshotsTableName"]):
+        client.update_time_to_live(TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expiresAt"})
+        client.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True})
 
 
 def target_directory() -> Path:
@@ -177,7 +190,23 @@ def watch() -> None:
     os.execve(command[0], command, environment)
 
 
-COMMANDS = {"up": up, "down": down, "status": status, "logs": logs, "watch": watch}
+def env() -> None:
+    """Prints what a shell needs for `capctl` (and the AWS CLI) to find this stack: eval "$(make env)"."""
+    stack = read_stack_file()
+    exports = {
+        "AWS_CONFIG_FILE": str(settings.LOCAL / "aws-config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(settings.LOCAL / "no-credentials"),
+        "AWS_PROFILE": settings.PROFILE,
+        "CAPCTL_STACK": settings.STACK_NAME,
+        # The stack's own output is the address that AWS would give it.
+        "EVENTS_URL": stack["eventsUrl"],
+        "PATH": f"{target_directory() / 'debug'}{os.pathsep}{os.environ['PATH']}",
+    }
+    for name, value in exports.items():
+        print(f"export {name}={shlex.quote(value)}")
+
+
+COMMANDS = {"up": up, "down": down, "status": status, "logs": logs, "watch": watch, "env": env}
 
 
 def main(arguments: list[str]) -> int:

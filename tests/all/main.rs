@@ -7,6 +7,8 @@
 )]
 
 mod budget;
+mod capctl_doctor;
+mod capctl_trace;
 mod catalogue;
 mod consumer;
 #[path = "../contract/mod.rs"]

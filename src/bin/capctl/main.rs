@@ -26,6 +26,7 @@ mod capillary;
 mod context;
 mod dead_letters;
 mod deployment;
+mod doctor;
 mod output;
 mod page;
 mod reasons;
@@ -57,5 +58,6 @@ async fn run(arguments: Arguments) -> Result<Outcome, Failure> {
     let context = Context::find(&arguments.common).await?;
     match arguments.command {
         Command::Trace(arguments) => trace::run(&arguments, &context).await,
+        Command::Doctor(arguments) => doctor::run(&arguments, &context).await,
     }
 }

@@ -15,6 +15,8 @@ pub(crate) struct Forms {
     /// Whether coupons bear their ids. In the sample they do not.
     coupon_ids: bool,
     groups: GroupForm,
+    /// What the event log answers to a `refId`.
+    ref_id_log: LogForm,
 }
 
 #[derive(Clone, Copy, Deserialize, Serialize)]
@@ -26,13 +28,26 @@ enum GroupForm {
     Object,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogForm {
+    /// One row, as in the reference of 2025.
+    Object,
+    /// All rows, as in that of 2022.
+    Array,
+}
+
 impl Default for Forms {
     fn default() -> Self {
-        Self { coupon_ids: true, groups: GroupForm::Page }
+        Self { coupon_ids: true, groups: GroupForm::Page, ref_id_log: LogForm::Object }
     }
 }
 
 impl Forms {
+    pub(crate) fn ref_id_log(self) -> LogForm {
+        self.ref_id_log
+    }
+
     pub(crate) fn coupon(self, mut coupon: Value) -> Value {
         if let Some(members) = coupon.as_object_mut().filter(|_| !self.coupon_ids) {
             members.remove("id");
