@@ -16,6 +16,7 @@ mod contract;
 mod contract_of_aws;
 mod deployed;
 mod detail_schema;
+mod documents;
 mod enricher_batches;
 mod enricher_behind;
 mod enricher_capillary;
