@@ -9,6 +9,7 @@
 mod budget;
 mod capctl_doctor;
 mod capctl_trace;
+mod capctl_webhook;
 mod catalogue;
 mod consumer;
 #[path = "../contract/mod.rs"]

@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{doctor::DoctorArguments, output::Output, trace::TraceArguments};
+use crate::{doctor::DoctorArguments, output::Output, trace::TraceArguments, webhook::WebhookArguments};
 
 /// Operates capillary-events: finds events, mends what failed, and keeps Capillary's webhook and the secrets in order.
 ///
@@ -51,5 +51,6 @@ impl Common {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Trace(TraceArguments),
+    Webhook(WebhookArguments),
     Doctor(DoctorArguments),
 }

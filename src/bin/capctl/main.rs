@@ -32,6 +32,7 @@ mod page;
 mod reasons;
 mod spans;
 mod trace;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -58,6 +59,7 @@ async fn run(arguments: Arguments) -> Result<Outcome, Failure> {
     let context = Context::find(&arguments.common).await?;
     match arguments.command {
         Command::Trace(arguments) => trace::run(&arguments, &context).await,
+        Command::Webhook(arguments) => webhook::run(&arguments, &context).await,
         Command::Doctor(arguments) => doctor::run(&arguments, &context).await,
     }
 }
