@@ -55,6 +55,10 @@ secrets: tools ## Fill the secrets of a deployed stack: WEBHOOK=file CAPILLARY=f
 	@$(LOCAL_PYTHON) local/fill_secrets.py --stack-name '$(STACK)' $(if $(WEBHOOK),--webhook '$(WEBHOOK)') \
 		$(if $(CAPILLARY),--capillary '$(CAPILLARY)') $(if $(PROFILE),--profile '$(PROFILE)') $(if $(REGION),--region '$(REGION)')
 
+.PHONY: release
+release: tools ## dist/<version>: archives, a template that points at them, capctl, checksums; ARCH="x86_64 arm64" for both
+	@$(PYTHON) local/release.py $(ARCH)
+
 # ── On this machine ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 .PHONY: up
@@ -100,7 +104,7 @@ test: check ## Everything, from nothing
 	@trap '$(MAKE) down' EXIT
 	$(MAKE) up
 	$(STEP) --show '^test result' test-all 'integration tests on the local AWS' -- \
-		cargo test --features sandbox --test all -- --skip template:: --test-threads=8
+		cargo test --features sandbox --test all -- --skip template:: --skip release:: --test-threads=8
 	$(MAKE) turmoil
 
 # Its functions find AWS through a proxy of the test's own, so it has a stack for itself. N= for more events, SEED= for other choices.
@@ -123,7 +127,8 @@ check: tools ## Format, lints, unit tests, template: what needs no local AWS
 	@$(STEP) --show '^test result' test-unit 'unit tests, odd input, the model, ten thousand simulated stories' -- \
 		cargo test --features sandbox --lib --bins --test protocol --test input --test simulation
 	@AWS_DEFAULT_REGION=us-east-1 $(WITH_SAM_TOOLS) $(STEP) validate 'sam validate --lint' -- $(SAM) validate --lint
-	@$(STEP) --show '^test result' test-template 'the template against the design' -- cargo test --features sandbox --test all template::
+	@$(STEP) --show '^test result' test-template 'the template against the design, a release without its build' -- \
+		cargo test --features sandbox --test all -- template:: release::
 
 .PHONY: chaos
 chaos: ## More simulated stories than the tests play, and others each time: N=100000 SEED=
@@ -160,7 +165,7 @@ fuzz: ## libFuzzer's input for TIME=60 seconds each (installs cargo-fuzz into .t
 
 .PHONY: clean
 clean: down ## Remove everything that was built or installed here
-	@rm -rf .tools .aws-sam .local benches/target fuzz/target fuzz/corpus fuzz/artifacts
+	@rm -rf .tools .aws-sam .local dist benches/target fuzz/target fuzz/corpus fuzz/artifacts
 	@cargo clean
 
 # Recipes with a trap are one script each (the others are right either way).

@@ -25,7 +25,7 @@ async fn trace<C>(stage: &Stage<C>, capillary: &str, id: &str) -> Ran {
 
 #[tokio::test]
 async fn what_was_published_is_told_with_where_it_changed_but_not_to_what() {
-    let mut stage = Stage::with(NO_LAG).await;
+    let stage = Stage::with(NO_LAG).await;
     stage.capillary.customer(SHE, &customer(SHE, "Oldtown", Some(10)));
     stage.tell(&updated("first")).await;
     stage.capillary.customer(SHE, &customer(SHE, "Newtown", Some(11)));
@@ -101,7 +101,7 @@ async fn a_dead_letter_is_told_with_its_reason_and_stays_where_it_is() {
 
 #[tokio::test]
 async fn events_are_found_by_the_request_that_caused_them_also_where_capillary_knows_nothing() {
-    let mut stage = Stage::with(NO_LAG).await;
+    let stage = Stage::with(NO_LAG).await;
     stage.capillary.customer(SHE, &customer(SHE, "Porto", Some(10)));
     for id in ["one", "two"] {
         let mut event = updated(id);

@@ -196,12 +196,13 @@ impl Line {
         let outcome = self.outcome.clone().unwrap_or_default();
         let status = self.http_status.map(|status| format!(" {status}")).unwrap_or_default();
         let again = self.receive_count.filter(|count| *count > 1).map(|count| format!(" (time {count})")).unwrap_or_default();
-        vec![
+        let mut cells = vec![
             cell(format!("  {}", time(self.at)), Tone::Faint),
             cell(self.function, Tone::Faint),
             plain(format!("{outcome}{status}{again}")),
-            plain(self.cause.clone().unwrap_or_default()),
-        ]
+        ];
+        cells.extend(self.cause.clone().map(plain));
+        cells
     }
 }
 
