@@ -156,7 +156,7 @@ async fn a_webhook_is_registered_with_the_deployments_url_and_the_secrets_first_
     assert_eq!((&webhook["maxAllowedConnections"], &webhook["active"]), (&json!(10), &json!(true)));
     assert_eq!(webhook["eventNames"].as_array().expect("names").len(), 78, "the whole catalogue");
 
-    operator.runs(&["list"]).await.ends_with(0).says("this deployment").says("it has the whole catalogue").says("0 events");
+    operator.runs(&["list"]).await.ends_with(0).says("this deployment").says("78 events: the whole catalogue").says("0 events");
 }
 
 #[tokio::test]
@@ -194,6 +194,17 @@ async fn events_are_chosen_and_spelled_as_capillary_spells_them() {
     operator.asks(&["update", "--add", "promotioncreated", "--remove", "CARDUPDATED"]).await.ends_with(0);
     let names = operator.webhook().await["eventNames"].to_string();
     assert!(!names.contains("cardUpdated") && names.contains("promotionCreated"), "{names}");
+}
+
+#[tokio::test]
+async fn what_capillary_did_not_take_is_told() {
+    let operator = Operator::new().await;
+    operator.runs(&["register", "--events", "customerAdded"]).await.ends_with(0);
+    operator.capillary.forms(json!({"eventNames": "fixed"})).await;
+    let run = operator.asks(&["update", "--add", "tierUpgraded", "--connections", "4"]).await.ends_with(1);
+    assert!(run.findings().contains("did not take the events"), "{}", run.said);
+    let webhook = operator.webhook().await;
+    assert_eq!((&webhook["eventNames"], &webhook["maxAllowedConnections"]), (&json!(["customerAdded"]), &json!(4)));
 }
 
 #[tokio::test]
