@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{output::Output, trace::TraceArguments};
+use crate::{dlq::DlqArguments, output::Output, secrets::SecretsArguments, trace::TraceArguments};
 
 /// Operates capillary-events: finds events, mends what failed, and keeps Capillary's webhook and the secrets in order.
 ///
@@ -51,4 +51,6 @@ impl Common {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Trace(TraceArguments),
+    Dlq(DlqArguments),
+    Secrets(SecretsArguments),
 }

@@ -9,6 +9,7 @@
 //! deployment   the names of a stack's resources
 //! dead_letters the dead-letter queue, read through; reasons: what its reasons mean
 //! capillary    Capillary's APIs with the deployment's credentials
+//! files        files that only their owner may read; interrupt: Ctrl-C
 //! output       a report as text or JSON; what a run comes to
 //! page         text for people: tables, words in colour
 //! spans        times and durations as people read them
@@ -26,9 +27,13 @@ mod capillary;
 mod context;
 mod dead_letters;
 mod deployment;
+mod dlq;
+mod files;
+mod interrupt;
 mod output;
 mod page;
 mod reasons;
+mod secrets;
 mod spans;
 mod trace;
 
@@ -57,5 +62,7 @@ async fn run(arguments: Arguments) -> Result<Outcome, Failure> {
     let context = Context::find(&arguments.common).await?;
     match arguments.command {
         Command::Trace(arguments) => trace::run(&arguments, &context).await,
+        Command::Dlq(arguments) => dlq::run(&arguments, &context).await,
+        Command::Secrets(arguments) => secrets::run(&arguments, &context).await,
     }
 }
