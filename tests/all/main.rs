@@ -7,6 +7,8 @@
 )]
 
 mod budget;
+mod capctl_dlq;
+mod capctl_secrets;
 mod catalogue;
 mod consumer;
 #[path = "../contract/mod.rs"]

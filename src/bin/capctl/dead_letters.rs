@@ -4,7 +4,7 @@
 use std::{
     collections::{HashMap, HashSet},
     ops::ControlFlow,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use aws_config::SdkConfig;
@@ -14,6 +14,7 @@ use aws_sdk_sqs::{
 };
 use capillary_events::message::{DecodeError, decode};
 use serde::Serialize;
+use tokio::time::Instant;
 
 use crate::{aws, output::Failure};
 
@@ -241,4 +242,27 @@ async fn sizes(client: &Client, url: &str) -> Result<Sizes, Failure> {
     let known = answer.attributes.unwrap_or_default();
     let number = |name| known.get(&name).and_then(|text| text.parse().ok()).unwrap_or_default();
     Ok(Sizes { visible: number(Visible), hidden: number(NotVisible), delayed: number(Delayed) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_long_pass_has_seen_is_hidden_anew_in_good_time() {
+        let letter =
+            |id: &str| Letter { message: Message::builder().message_id(id).receipt_handle(format!("handle of {id}")).build() };
+        let mut hidden = Hidden::default();
+        hidden.add(&[letter("old"), letter("deleted")]);
+        hidden.forget(&HashSet::from(["deleted".to_owned()]));
+        tokio::time::advance(RENEWED_AFTER / 2).await;
+        hidden.add(&[letter("new")]);
+        assert!(hidden.renewed().is_empty());
+        tokio::time::advance(RENEWED_AFTER / 2).await;
+        assert_eq!(hidden.renewed(), ["handle of old"]);
+        assert!(hidden.renewed().is_empty(), "it is hidden for as long again");
+        tokio::time::advance(RENEWED_AFTER / 2).await;
+        assert_eq!(hidden.renewed(), ["handle of new"]);
+        assert_eq!(hidden.handles().len(), 2, "both are given back in the end");
+    }
 }

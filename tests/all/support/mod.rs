@@ -2,6 +2,7 @@
 //! of queues and tables for each test. Nothing in here knows the library; all of it knows the contract.
 
 pub(crate) mod answering_capillary;
+pub(crate) mod capctl;
 pub(crate) mod capillary;
 pub(crate) mod delivery;
 pub(crate) mod detail_schema;

@@ -21,7 +21,7 @@ pub(super) fn check_webhook(text: &str) -> Result<Value, Failure> {
 
 /// Whether HTTP leaves a value as it is.
 pub(super) fn is_header_value(value: &str) -> bool {
-    HeaderValue::from_str(value).is_ok() && value.trim() == value && !value.is_empty()
+    HeaderValue::from_str(value).is_ok_and(|value| value.to_str().is_ok()) && value.trim() == value && !value.is_empty()
 }
 
 /// A Capillary secret that the enricher reads, with its key of pseudonyms if it has one.

@@ -1,12 +1,8 @@
 //! A secret in Secrets Manager, changed only as it was read.
 
-use aws_sdk_secretsmanager::{
-    Client,
-    error::{ProvideErrorMetadata, SdkError},
-    operation::get_secret_value::GetSecretValueError,
-};
+use aws_sdk_secretsmanager::{Client, operation::get_secret_value::GetSecretValueError};
 
-use crate::{context::Context, output::Failure};
+use crate::{aws::coded_failure, context::Context, output::Failure};
 
 /// What a new version is called until it is the one that counts.
 const NEW: &str = "capctl-new";
@@ -47,7 +43,7 @@ impl Store {
                 version: answer.version_id.unwrap_or_default(),
             })),
             Err(error) if error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception) => Ok(None),
-            Err(error) => Err(failure("SecretsManager.GetSecretValue", &error)),
+            Err(error) => Err(coded_failure("SecretsManager.GetSecretValue", &error)),
         }
     }
 
@@ -57,7 +53,7 @@ impl Store {
         let put = self.client.put_secret_value().secret_id(&self.id).secret_string(text).client_request_token(&version);
         // Two steps, since only the second one has a condition.
         let put = if read.is_some() { put.version_stages(NEW) } else { put };
-        put.send().await.map_err(|error| failure("SecretsManager.PutSecretValue", &error))?;
+        put.send().await.map_err(|error| coded_failure("SecretsManager.PutSecretValue", &error))?;
         let Some(read) = read else { return Ok(()) };
         let moved = self.client.update_secret_version_stage().secret_id(&self.id).version_stage(CURRENT);
         let moved = moved.remove_from_version_id(&read.version).move_to_version_id(&version).send().await;
@@ -67,7 +63,7 @@ impl Store {
         let _ = forget.remove_from_version_id(&version).send().await;
         let is_still_read = self.read().await?.is_some_and(|present| present.version == read.version);
         Err(if is_still_read {
-            failure("SecretsManager.UpdateSecretVersionStage", &error)
+            coded_failure("SecretsManager.UpdateSecretVersionStage", &error)
         } else {
             Failure::of(
                 "the secret",
@@ -75,14 +71,4 @@ impl Store {
             )
         })
     }
-}
-
-/// An error by its code alone: its words could repeat what was sent.
-fn failure<E: ProvideErrorMetadata, R>(call: &'static str, error: &SdkError<E, R>) -> Failure {
-    let other = match error {
-        SdkError::TimeoutError(_) => "no answer in time",
-        SdkError::DispatchFailure(_) => "no connection",
-        _ => "an answer that can't be read",
-    };
-    Failure::of(call, error.code().unwrap_or(other))
 }

@@ -45,7 +45,7 @@ impl EventsQueue {
     pub(super) async fn send(&self, letters: &[&Letter]) -> Result<Answer, Failure> {
         let entries = letters.iter().enumerate().filter_map(|(position, letter)| entry(position, letter));
         let request = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries.collect()));
-        let answer = request.send().await.map_err(|error| aws::failure("SQS.SendMessageBatch", &error))?;
+        let answer = request.send().await.map_err(|error| aws::coded_failure("SQS.SendMessageBatch", &error))?;
         let sent = answer.successful().iter().filter_map(|entry| letters.get(entry.id().parse::<usize>().ok()?));
         let sent: HashSet<String> = sent.map(|letter| letter.message_id().to_owned()).collect();
         let mut refused: Vec<String> = answer.failed().iter().map(|entry| entry.code().to_owned()).collect();
