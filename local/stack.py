@@ -20,7 +20,6 @@ from pathlib import Path
 import boto3
 
 import settings
-from fill_secrets import fill, stack_outputs
 from services import Service
 from settings import AWS_TOOLS, ROOT, SAM_TOOLS
 from steps import StepFailed, fail, run_logged, step
@@ -52,7 +51,7 @@ def up() -> None:
     with step("what the local AWS leaves out of the template: TTL and backups of the tables"):
         finish_tables()
     with step("fill the secrets"):
-        fill(local_session(), settings.STACK_NAME, settings.WEBHOOK_SECRET_FILE, settings.CAPILLARY_SECRET_FILE)
+        fill_secrets()
     write_stack_file()
     with step("the stand-in for Capillary sends its events there"):
         subscribe()
@@ -87,6 +86,13 @@ def target_directory() -> Path:
     return Path(json.loads(found.stdout)["target_directory"])
 
 
+def fill_secrets() -> None:
+    """As an operator does it."""
+    capctl = [target_directory() / "debug" / "capctl", "--stack", settings.STACK_NAME, "--profile", settings.PROFILE]
+    for kind, file in (("webhook", settings.WEBHOOK_SECRET_FILE), ("capillary", settings.CAPILLARY_SECRET_FILE)):
+        run_logged([*capctl, "secrets", "set", kind, "--file", file], f"secrets-{kind}", settings.sam_environment())
+
+
 def local_session() -> boto3.Session:
     """A session that knows the local AWS only, whatever the user's own settings are."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
@@ -98,7 +104,8 @@ def local_session() -> boto3.Session:
 
 def write_stack_file() -> None:
     """Writes down for the demo and the tests where everything is."""
-    outputs = stack_outputs(local_session(), settings.STACK_NAME)
+    [deployed] = local_session().client("cloudformation").describe_stacks(StackName=settings.STACK_NAME)["Stacks"]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in deployed["Outputs"]}
     # https://<api>.execute-api.…/v1/events in an account; the local AWS serves the same under a path of its own.
     api_id = outputs["EventsUrl"].split("//")[1].split(".")[0]
     webhook = json.loads(settings.WEBHOOK_SECRET_FILE.read_text(encoding="utf-8"))

@@ -2,7 +2,10 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{doctor::DoctorArguments, output::Output, trace::TraceArguments, webhook::WebhookArguments};
+use crate::{
+    dlq::DlqArguments, doctor::DoctorArguments, output::Output, secrets::SecretsArguments, trace::TraceArguments,
+    webhook::WebhookArguments,
+};
 
 /// Operates capillary-events: finds events, mends what failed, and keeps Capillary's webhook and the secrets in order.
 ///
@@ -51,6 +54,8 @@ impl Common {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Trace(TraceArguments),
+    Dlq(DlqArguments),
     Webhook(WebhookArguments),
+    Secrets(SecretsArguments),
     Doctor(DoctorArguments),
 }
