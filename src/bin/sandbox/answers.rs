@@ -88,7 +88,7 @@ pub(crate) fn complaint(code: u32, message: &str) -> Value {
 }
 
 /// An answer in the frame of the v3 APIs.
-pub(crate) fn v3_data(data: Value) -> Value {
+pub(crate) fn v3_data(data: &Value) -> Value {
     json!({"data": data, "errors": null, "warnings": null})
 }
 

@@ -266,9 +266,8 @@ mod tests {
 
     #[test]
     fn another_place_does_not_learn_the_headers() {
-        for edit in [Edit { headers: true, url: Some("https://elsewhere.example.net"), ..Edit::default() }] {
-            assert!(edit.of(&entry(), &wanted()).is_err());
-        }
+        let away = Edit { headers: true, url: Some("https://elsewhere.example.net"), ..Edit::default() };
+        assert!(away.of(&entry(), &wanted()).is_err());
         let mut elsewhere = entry();
         elsewhere.set("webHookUrl", json!("https://elsewhere.example.net"));
         assert!(Edit::default().of(&elsewhere, &wanted()).is_err());

@@ -16,6 +16,9 @@ use crate::{
     page::{Cell, Page, Tone, cell, plain},
 };
 
+/// How long a line is at the most, beside its name.
+const WIDTH: usize = 88;
+
 /// A webhook as it is told.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -79,19 +82,22 @@ impl Shown {
         ]
     }
 
-    /// All of it.
-    fn write(&self, page: &mut Page) -> io::Result<()> {
+    /// What it is like, and what wants mending. `besides` is what the catalogue has besides its events.
+    fn write(&self, page: &mut Page, besides: &str) -> io::Result<()> {
         page.styled(&[(self.name.as_str(), Tone::Strong), (&format!("  {}", self.id), Tone::Faint)])?;
         let headers: Vec<&str> =
             self.header_names.iter().map(|name| if name.trim().is_empty() { "(empty row)" } else { name.as_str() }).collect();
-        let line = |name: &str, text: String| vec![cell(format!("  {name}"), Tone::Faint), plain(text)];
-        let mut rows = vec![
-            line("sends", format!("{} events: {}", self.event_names.len(), self.event_names.join(", "))),
-            line("besides", self.besides()),
-            line("headers", if headers.is_empty() { "none".to_owned() } else { headers.join(", ") }),
-        ];
+        let mut rows = Vec::new();
+        let mut say = |name: &str, text: &str| {
+            for (number, line) in wrapped(text).into_iter().enumerate() {
+                rows.push(vec![cell(if number == 0 { format!("  {name}") } else { String::new() }, Tone::Faint), plain(line)]);
+            }
+        };
+        say("sends", &format!("{} events: {}", self.event_names.len(), self.event_names.join(", ")));
+        say("besides", besides);
+        say("headers", &if headers.is_empty() { "none".to_owned() } else { headers.join(", ") });
         if let Some(counts) = &self.counts {
-            rows.push(line("30 days", counts.text()));
+            say("30 days", &counts.text());
         }
         page.table(&[], &rows)?;
         write_findings(&self.findings, page)
@@ -103,6 +109,28 @@ impl Shown {
             names => format!("the catalogue has {} more: {}", names.len(), names.join(", ")),
         }
     }
+
+    fn besides_in_short(&self) -> String {
+        match self.not_subscribed.len() {
+            0 => self.besides(),
+            count => format!("the catalogue has {count} more: see `capctl webhook list`"),
+        }
+    }
+}
+
+/// Lines of a list of names that fit a terminal. A single word may be longer.
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= WIDTH => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 impl Counts {
@@ -168,7 +196,7 @@ impl Report for List {
         }
         for webhook in self.webhooks.iter().filter(|webhook| webhook.is_ours) {
             page.gap()?;
-            webhook.write(page)?;
+            webhook.write(page, &webhook.besides())?;
         }
         if !self.findings.is_empty() {
             page.gap()?;
@@ -245,7 +273,7 @@ impl Report for Done {
             page.line(&format!("  {}", change.text()))?;
         }
         page.gap()?;
-        self.webhook.write(page)
+        self.webhook.write(page, &self.webhook.besides_in_short())
     }
 
     fn outcome(&self) -> Outcome {

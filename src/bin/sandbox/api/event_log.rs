@@ -20,14 +20,14 @@ const USUAL_SPAN_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 /// Not documented: what is answered where there is nothing. Here it is no rows where rows are asked for, and an error where one is.
 pub(super) async fn of_request(State(sandbox): State<Arc<Sandbox>>, Path(id): Path<String>) -> Response {
     let rows = rows(&sandbox.world(), |delivery| delivery.request_id.as_deref() == Some(&id));
-    Json(v3_data(rows.into())).into_response()
+    Json(v3_data(&rows.into())).into_response()
 }
 
 pub(super) async fn of_reference(State(sandbox): State<Arc<Sandbox>>, Path(id): Path<String>) -> Response {
     let world = sandbox.world();
     let rows = rows(&world, |delivery| delivery.ref_id.as_deref() == Some(&id));
     match world.forms.ref_id_log() {
-        LogForm::Array => Json(v3_data(rows.into())).into_response(),
+        LogForm::Array => Json(v3_data(&rows.into())).into_response(),
         LogForm::Object => newest(rows),
     }
 }
@@ -39,7 +39,7 @@ pub(super) async fn of_event(State(sandbox): State<Arc<Sandbox>>, Path(id): Path
 /// Which one is meant where there are several is not documented.
 fn newest(mut rows: Vec<Value>) -> Response {
     match rows.pop() {
-        Some(row) => Json(v3_data(row)).into_response(),
+        Some(row) => Json(v3_data(&row)).into_response(),
         None => with_status(400, v3_error(400, "no event found")),
     }
 }
@@ -86,7 +86,7 @@ pub(super) async fn metrics(State(sandbox): State<Arc<Sandbox>>, Path(group): Pa
     let of_webhook = |delivery: &&Delivery| delivery.web_hook_id == webhook.id && (start..=end).contains(&delivery.ingested_at);
     let standings: Vec<Standing> = world.deliveries.all().iter().filter(of_webhook).map(Standing::of).collect();
     let count = |standing: Standing| standings.iter().filter(|found| **found == standing).count();
-    Json(v3_data(json!({
+    Json(v3_data(&json!({
         "totalEvents": standings.len(),
         "deliveredEvents": count(Standing::Delivered),
         "failedEvents": count(Standing::Failed),

@@ -14,8 +14,8 @@ use crate::state::{Sandbox, World};
 use crate::webhook::{Refusal, Registration, Webhook};
 
 pub(super) async fn list(State(sandbox): State<Arc<Sandbox>>) -> Response {
-    let webhooks = sandbox.world().webhooks.registered().map(Webhook::shown).collect();
-    Json(v3_data(webhooks)).into_response()
+    let webhooks: Value = sandbox.world().webhooks.registered().map(Webhook::shown).collect();
+    Json(v3_data(&webhooks)).into_response()
 }
 
 pub(super) async fn register(State(sandbox): State<Arc<Sandbox>>, body: Bytes) -> Response {
@@ -67,7 +67,7 @@ fn known<'a>(world: &'a mut World, id: &str) -> Result<&'a mut Webhook, Refusal>
 
 fn told(outcome: Result<Webhook, Refusal>) -> Response {
     match outcome {
-        Ok(webhook) => Json(v3_data(webhook.shown())).into_response(),
+        Ok(webhook) => Json(v3_data(&webhook.shown())).into_response(),
         Err(Refusal { code, message }) => with_status(400, v3_error(code, &message)),
     }
 }
