@@ -15,7 +15,8 @@ MAX_ENRICHER_ZIP_BYTES ?= 3500000
 SAM := .tools/sam/bin/sam
 LOCAL_PYTHON := .tools/aws/bin/python3
 STEP := $(PYTHON) local/steps.py
-CAPCTL := cargo run --quiet --locked --features capctl --bin capctl -- --stack '$(STACK)' \
+# With the sandbox's feature, as `make up` builds it.
+CAPCTL := cargo run --quiet --locked --features sandbox --bin capctl -- --stack '$(STACK)' \
 	$(if $(PROFILE),--profile '$(PROFILE)') $(if $(REGION),--region '$(REGION)')
 INSTALL := cargo install --quiet --locked --root .tools/cargo
 # cargo-lambda finds zig through the first python3 in PATH, so SAM's own comes first.
@@ -55,7 +56,7 @@ deploy: build ## Build and `sam deploy --guided` into your account
 .PHONY: secrets
 secrets: ## Fill the secrets of a deployed stack: WEBHOOK=file CAPILLARY=file [STACK=] [PROFILE=] [REGION=]
 	@[ -n '$(WEBHOOK)$(CAPILLARY)' ] || { echo 'error: nothing to fill: give WEBHOOK=file, CAPILLARY=file, or both' >&2; exit 1; }
-	$(STEP) capctl 'capctl (some minutes the first time)' -- cargo build --locked --features capctl --bin capctl
+	$(STEP) capctl 'capctl (some minutes the first time)' -- cargo build --locked --features sandbox --bin capctl
 	$(if $(WEBHOOK),$(CAPCTL) secrets set webhook --file '$(WEBHOOK)')
 	$(if $(CAPILLARY),$(CAPCTL) secrets set capillary --file '$(CAPILLARY)')
 

@@ -54,3 +54,15 @@ async fn two_redrives_at_once_send_each_letter_once() {
     assert_eq!((all.len(), all.iter().collect::<BTreeSet<_>>().len()), (200, 200));
     assert!(world.dead_letters().await.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_dies_anew_meanwhile_does_not_go_round() {
+    let world = with_letters(40).await;
+    let running = world.start_capctl(&["dlq", "redrive", "--all", "--rate", "10", "--json"], "", &[]).await;
+    let begun = poll(Duration::from_secs(60), async || (world.queue_length().await > 0).then_some(())).await;
+    assert!(begun.is_some());
+    world.bury(&[Letter::new("anew", Some("panic"))]).await;
+    let ended = running.end().await.json(1);
+    assert_eq!((&ended["letters"], &ended["new"]), (&40.into(), &1.into()));
+    assert_eq!(ids(&world.dead_letters().await), ["anew"]);
+}

@@ -31,7 +31,7 @@ pub(super) fn values<const N: usize>(names: [&str; N]) -> Result<[String; N], Fa
     if io::stdin().is_terminal() {
         let mut typed = Vec::new();
         for name in names {
-            typed.push(rpassword::prompt_password(format!("{name} (not shown): "))?);
+            typed.push(rpassword::prompt_password(format!("{name} (not shown): ")).map_err(|error| failure(&error))?);
         }
         return of_lines(names, &typed);
     }
@@ -48,9 +48,13 @@ fn of_lines<const N: usize>(names: [&str; N], lines: &[String]) -> Result<[Strin
 
 fn piped() -> Result<String, Failure> {
     let mut bytes = Vec::new();
-    io::stdin().lock().take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    io::stdin().lock().take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|error| failure(&error))?;
     let fits = u64::try_from(bytes.len()).is_ok_and(|length| length <= MOST_BYTES);
     String::from_utf8(bytes).ok().filter(|_| fits).ok_or_else(|| Failure::Usage("standard input holds no secret".to_owned()))
+}
+
+fn failure(error: &io::Error) -> Failure {
+    Failure::Usage(format!("standard input: {error}"))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{
     forms::check_capillary,
-    local::is_published,
+    local::keeps_nobody_out,
     store::{Present, Store},
     webhook::write_headers,
     webhook_form::{HeaderForm, WebhookForm},
@@ -96,7 +96,7 @@ async fn told<F>(
         Ok(form) => (Some(form), None),
         Err(failure) => (None, Some(failure.to_string())),
     };
-    if is_published(&serde_json::from_str(&text).unwrap_or_default()) {
+    if keeps_nobody_out(&serde_json::from_str(&text).unwrap_or_default(), context) {
         problem.get_or_insert_with(|| "it has values of the local stack, which everybody knows".to_owned());
     }
     Ok(Told { secret, since, problem, form })

@@ -10,7 +10,7 @@ const PUBLISHED: [&str; 4] = ["local-key", "Basic Y2FwaWxsYXJ5OmxvY2Fs", "sandbo
 
 /// Refuses them for any stack but a local one.
 pub(super) fn refuse_published(secret: &Value, context: &Context) -> Result<(), Failure> {
-    if is_published(secret) && !context.aws.endpoint_url().is_some_and(is_local) {
+    if keeps_nobody_out(secret, context) {
         return Err(Failure::Usage(
             "these are the values of the local stack, which everybody knows: make up your own".to_owned(),
         ));
@@ -18,8 +18,12 @@ pub(super) fn refuse_published(secret: &Value, context: &Context) -> Result<(), 
     Ok(())
 }
 
-/// Whether one of them stands in a secret.
-pub(super) fn is_published(secret: &Value) -> bool {
+/// Whether one of them stands in a secret of any stack but a local one.
+pub(super) fn keeps_nobody_out(secret: &Value, context: &Context) -> bool {
+    is_published(secret) && !context.aws.endpoint_url().is_some_and(is_local)
+}
+
+fn is_published(secret: &Value) -> bool {
     match secret {
         Value::String(text) => PUBLISHED.contains(&text.as_str()),
         Value::Array(values) => values.iter().any(is_published),

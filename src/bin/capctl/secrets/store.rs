@@ -37,11 +37,11 @@ impl Store {
     /// Its value; none if it was never filled.
     pub(super) async fn read(&self) -> Result<Option<Present>, Failure> {
         match self.client.get_secret_value().secret_id(&self.id).send().await {
-            Ok(answer) => Ok(Some(Present {
-                since_ms: answer.created_date().and_then(|at| at.to_millis().ok()),
-                text: answer.secret_string.unwrap_or_default(),
-                version: answer.version_id.unwrap_or_default(),
-            })),
+            Ok(answer) => {
+                let since_ms = answer.created_date().and_then(|at| at.to_millis().ok());
+                let version = answer.version_id.unwrap_or_default();
+                Ok(answer.secret_string.map(|text| Present { text, since_ms, version }))
+            }
             Err(error) if error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception) => Ok(None),
             Err(error) => Err(coded_failure("SecretsManager.GetSecretValue", &error)),
         }

@@ -116,8 +116,8 @@ fn after_whole(before: Option<&str>, form: &WebhookForm) -> Option<String> {
     let Some(before) = before else { return Some(REGISTER.to_owned()) };
     let keeps = WebhookForm::parse(before).is_ok_and(|before| before.is_kept_by(form));
     (!keeps).then(|| {
-        "some values are accepted no more: deliveries that bear them are refused with 401, and lost, until `capctl webhook update` \
-         has given Capillary the new ones"
+        "some deliveries that were let in are no longer: with the old headers they are refused with 401, and lost, until \
+         `capctl webhook update` has given Capillary the new ones"
             .to_owned()
     })
 }

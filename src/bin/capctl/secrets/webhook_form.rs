@@ -63,12 +63,14 @@ impl WebhookForm {
         self.headers.retain(|name, _| !is(name, header));
     }
 
-    /// Whether every value that this accepts the other one accepts, too.
+    /// Whether every delivery that this lets in the other one lets in, too.
     pub(super) fn is_kept_by(&self, other: &Self) -> bool {
-        self.headers.iter().all(|(header, values)| {
-            let kept = other.headers.iter().find(|(name, _)| is(name, header)).map(|(_, values)| values);
-            kept.is_none_or(|kept| values.iter().all(|value| kept.contains(value)))
-        })
+        let asks_for_no_more = other.headers.keys().all(|name| self.has(name));
+        asks_for_no_more
+            && self.headers.iter().all(|(header, values)| {
+                let kept = other.headers.iter().find(|(name, _)| is(name, header)).map(|(_, values)| values);
+                kept.is_none_or(|kept| values.iter().all(|value| kept.contains(value)))
+            })
     }
 }
 
@@ -116,5 +118,6 @@ mod tests {
         let before = form(&json!({"a": ["1"], "b": ["2"]}));
         assert!(before.is_kept_by(&form(&json!({"A": ["0", "1"]}))));
         assert!(!before.is_kept_by(&form(&json!({"a": ["0"], "b": ["2"]}))));
+        assert!(!before.is_kept_by(&form(&json!({"a": ["1"], "b": ["2"], "c": ["3"]}))));
     }
 }

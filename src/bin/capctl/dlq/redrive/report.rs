@@ -66,7 +66,7 @@ impl Report for Redriven {
         self.reasons.write(page, self.now_ms)?;
         if self.unhealable.letters() > 0 {
             page.gap()?;
-            page.heading(&format!("{} left where they are, since no redrive can heal them", count(self.unhealable.letters())))?;
+            page.heading(&format!("{} left, which no redrive can heal", count(self.unhealable.letters())))?;
             self.unhealable.write(page, self.now_ms)?;
         }
         let mut warn = |text: &str| page.styled(&[(text, Tone::Warning)]);
