@@ -15,6 +15,9 @@ MAX_ENRICHER_ZIP_BYTES ?= 3500000
 SAM := .tools/sam/bin/sam
 LOCAL_PYTHON := .tools/aws/bin/python3
 STEP := $(PYTHON) local/steps.py
+# With the sandbox's feature, as `make up` builds it.
+CAPCTL := cargo run --quiet --locked --features sandbox --bin capctl -- --stack '$(STACK)' \
+	$(if $(PROFILE),--profile '$(PROFILE)') $(if $(REGION),--region '$(REGION)')
 INSTALL := cargo install --quiet --locked --root .tools/cargo
 # cargo-lambda finds zig through the first python3 in PATH, so SAM's own comes first.
 WITH_SAM_TOOLS := PATH="$(CURDIR)/.tools/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0
@@ -51,9 +54,11 @@ deploy: build ## Build and `sam deploy --guided` into your account
 	@$(WITH_SAM_TOOLS) $(SAM) deploy --guided --parameter-overrides Architecture=$(ARCHITECTURE)
 
 .PHONY: secrets
-secrets: tools ## Fill the secrets of a deployed stack: WEBHOOK=file CAPILLARY=file [STACK=] [PROFILE=] [REGION=]
-	@$(LOCAL_PYTHON) local/fill_secrets.py --stack-name '$(STACK)' $(if $(WEBHOOK),--webhook '$(WEBHOOK)') \
-		$(if $(CAPILLARY),--capillary '$(CAPILLARY)') $(if $(PROFILE),--profile '$(PROFILE)') $(if $(REGION),--region '$(REGION)')
+secrets: ## Fill the secrets of a deployed stack: WEBHOOK=file CAPILLARY=file [STACK=] [PROFILE=] [REGION=]
+	@[ -n '$(WEBHOOK)$(CAPILLARY)' ] || { echo 'error: nothing to fill: give WEBHOOK=file, CAPILLARY=file, or both' >&2; exit 1; }
+	$(STEP) capctl 'capctl (some minutes the first time)' -- cargo build --locked --features sandbox --bin capctl
+	$(if $(WEBHOOK),$(CAPCTL) secrets set webhook --file '$(WEBHOOK)')
+	$(if $(CAPILLARY),$(CAPCTL) secrets set capillary --file '$(CAPILLARY)')
 
 .PHONY: release
 release: tools ## dist/<version>: archives, a template that points at them, capctl, checksums; ARCH="x86_64 arm64" for both

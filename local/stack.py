@@ -20,7 +20,6 @@ from pathlib import Path
 import boto3
 
 import settings
-from fill_secrets import fill, stack_outputs
 from services import Service
 from settings import AWS_TOOLS, ROOT, SAM_TOOLS
 from steps import StepFailed, fail, run_logged, step
@@ -52,7 +51,7 @@ def up() -> None:
     with step("what the local AWS leaves out of the template: TTL and backups of the tables"):
         finish_tables()
     with step("fill the secrets"):
-        fill(local_session(), settings.STACK_NAME, settings.WEBHOOK_SECRET_FILE, settings.CAPILLARY_SECRET_FILE)
+        fill_secrets()
     write_stack_file()
     with step("the stand-in for Capillary sends its events there"):
         subscribe()
@@ -72,9 +71,8 @@ def start_local_aws() -> None:
 
 def finish_tables() -> None:
     """Switches on what the template asks of its tables, and the local AWS does not do by itself."""
-    session = local_session()
-    outputs = stack_outputs(session, settings.STACK_NAME)
-    client = session.client("dynamodb")
+    outputs = stack_outputs()
+    client = local_session().client("dynamodb")
     for name in (outputs["EventsTableName"], outputs["SnapshotsTableName"]):
         client.update_time_to_live(TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expiresAt"})
         client.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True})
@@ -87,6 +85,13 @@ def target_directory() -> Path:
     return Path(json.loads(found.stdout)["target_directory"])
 
 
+def fill_secrets() -> None:
+    """As an operator does it."""
+    capctl = [target_directory() / "debug" / "capctl", "--stack", settings.STACK_NAME, "--profile", settings.PROFILE]
+    for kind, file in (("webhook", settings.WEBHOOK_SECRET_FILE), ("capillary", settings.CAPILLARY_SECRET_FILE)):
+        run_logged([*capctl, "secrets", "set", kind, "--file", file], f"secrets-{kind}", settings.sam_environment())
+
+
 def local_session() -> boto3.Session:
     """A session that knows the local AWS only, whatever the user's own settings are."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
@@ -96,9 +101,15 @@ def local_session() -> boto3.Session:
     return boto3.Session(profile_name=settings.PROFILE)
 
 
+def stack_outputs() -> dict[str, str]:
+    """What the deployed stack tells of itself."""
+    [deployed] = local_session().client("cloudformation").describe_stacks(StackName=settings.STACK_NAME)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in deployed["Outputs"]}
+
+
 def write_stack_file() -> None:
     """Writes down for the demo and the tests where everything is."""
-    outputs = stack_outputs(local_session(), settings.STACK_NAME)
+    outputs = stack_outputs()
     # https://<api>.execute-api.…/v1/events in an account; the local AWS serves the same under a path of its own.
     api_id = outputs["EventsUrl"].split("//")[1].split(".")[0]
     webhook = json.loads(settings.WEBHOOK_SECRET_FILE.read_text(encoding="utf-8"))
@@ -190,19 +201,22 @@ def watch() -> None:
     os.execve(command[0], command, environment)
 
 
-def env() -> None:
-    """Prints what a shell needs for `capctl` (and the AWS CLI) to find this stack: eval "$(make env)"."""
-    stack = read_stack_file()
-    exports = {
+def operator_environment() -> dict[str, str]:
+    """What leads `capctl` to the local stack, and nowhere else."""
+    return {
         "AWS_CONFIG_FILE": str(settings.LOCAL / "aws-config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(settings.LOCAL / "no-credentials"),
         "AWS_PROFILE": settings.PROFILE,
         "CAPCTL_STACK": settings.STACK_NAME,
         # The stack's own output is the address that AWS would give it.
-        "EVENTS_URL": stack["eventsUrl"],
+        "EVENTS_URL": read_stack_file()["eventsUrl"],
         "PATH": f"{target_directory() / 'debug'}{os.pathsep}{os.environ['PATH']}",
     }
-    for name, value in exports.items():
+
+
+def env() -> None:
+    """Prints what a shell needs for `capctl` (and the AWS CLI) to find this stack: eval "$(make env)"."""
+    for name, value in operator_environment().items():
         print(f"export {name}={shlex.quote(value)}")
 
 

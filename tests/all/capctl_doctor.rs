@@ -8,7 +8,7 @@ use crate::support::world::World;
 
 /// The findings about something, as state and words.
 fn findings(ran: &Ran, what: &str) -> Vec<(String, String)> {
-    let told = ran.json();
+    let told = ran.object();
     let text = |finding: &Value, name: &str| finding[name].as_str().unwrap_or_default().to_owned();
     let about = told["findings"].as_array().expect("findings").iter().filter(|finding| finding["what"] == what);
     about.map(|finding| (text(finding, "state"), text(finding, "words"))).collect()
@@ -50,7 +50,7 @@ async fn the_deployed_stack_is_well() {
         assert_found(&ran, what, "good", words);
     }
     // Other tests may leave something in its queues meanwhile.
-    let told = ran.json();
+    let told = ran.object();
     let bad: Vec<&Value> =
         told["findings"].as_array().expect("findings").iter().filter(|finding| finding["state"] == "bad").collect();
     assert!(bad.iter().all(|finding| finding["what"] == "dead letters"), "{bad:?}");

@@ -35,9 +35,9 @@ async fn what_was_published_is_told_with_where_it_changed_but_not_to_what() {
     ran.says(&["second  customerUpdated  org 100737", "PUBLISHED", "complete", "customer/5: found, version ", "On the bus."]);
     ran.says(&["replace /extendedFields/city of customer/5 (snapshot)"]);
     ran.keeps_secret(&["Oldtown", "Newtown"]);
-    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
 
-    let told = Capctl::of(&stage.world, stage.capillary.url()).run(&["--json", "trace", "first"]).await.json();
+    let told = Capctl::of(&stage.world, stage.capillary.url()).run(&["--json", "trace", "first"]).await.object();
     let event = &told["events"][0];
     assert_eq!((&event["standing"]["state"], &event["ledger"]["status"]), (&json!("published"), &json!("PUBLISHED")));
     assert_eq!(event["ledger"]["summary"]["entities"][0]["baseline"], json!(true));
@@ -94,7 +94,7 @@ async fn a_dead_letter_is_told_with_its_reason_and_stays_where_it_is() {
         assert_eq!(ran.code, 1);
     }
     assert_eq!(stage.world.dead_letters().await.len(), 1);
-    let told = Capctl::of(&stage.world, stage.capillary.url()).run(&["--json", "trace", "poison"]).await.json();
+    let told = Capctl::of(&stage.world, stage.capillary.url()).run(&["--json", "trace", "poison"]).await.object();
     assert_eq!(told["events"][0]["standing"]["state"], "dead_lettered");
     assert_eq!(told["events"][0]["deadLetter"]["reason"], "invalid_entry");
 }
@@ -111,12 +111,12 @@ async fn events_are_found_by_the_request_that_caused_them_also_where_capillary_k
     stage.tell(&updated("another")).await;
 
     let capctl = Capctl::of(&stage.world, stage.capillary.url());
-    let told = capctl.run(&["--json", "trace", "request-of-both"]).await.json();
+    let told = capctl.run(&["--json", "trace", "request-of-both"]).await.object();
     let mut ids: Vec<&str> =
         told["events"].as_array().expect("events").iter().filter_map(|event| event["eventId"].as_str()).collect();
     ids.sort_unstable();
     assert_eq!(ids, ["one", "two"]);
-    let by_reference = capctl.run(&["--json", "trace", &format!("{ORG}_{SHE}")]).await.json();
+    let by_reference = capctl.run(&["--json", "trace", &format!("{ORG}_{SHE}")]).await.object();
     assert_eq!(by_reference["events"].as_array().map(Vec::len), Some(3));
     let nowhere = capctl.run(&["trace", "request-of-both", "--no-search"]).await;
     assert_eq!(nowhere.code, 1);
@@ -160,7 +160,7 @@ async fn the_deployed_stack_tells_an_events_whole_story() {
     let capctl = Capctl::of_stack(&stack);
     let published = wait::poll(Duration::from_secs(60), async || {
         let ran = capctl.run(&["--json", "trace", &id]).await;
-        let told = ran.json();
+        let told = ran.object();
         let is_told =
             told["events"][0]["log"].as_array().is_some_and(|lines| lines.iter().any(|line| line["outcome"] == "published"));
         (ran.code == 0 && told["events"][0]["standing"]["state"] == "published" && is_told).then_some(told)

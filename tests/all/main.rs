@@ -7,7 +7,9 @@
 )]
 
 mod budget;
+mod capctl_dlq;
 mod capctl_doctor;
+mod capctl_secrets;
 mod capctl_trace;
 mod capctl_webhook;
 mod catalogue;

@@ -2,7 +2,10 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{doctor::DoctorArguments, output::Output, trace::TraceArguments, webhook::WebhookArguments};
+use crate::{
+    dlq::DlqArguments, doctor::DoctorArguments, output::Output, secrets::SecretsArguments, trace::TraceArguments,
+    webhook::WebhookArguments,
+};
 
 /// Operates capillary-events: finds events, mends what failed, and keeps Capillary's webhook and the secrets in order.
 ///
@@ -25,20 +28,23 @@ const EXIT_CODES: &str = "Exit codes:
   3  AWS or Capillary refused, or could not be reached
   4  done in part: run it again to go on";
 
+/// Where the help tells them: else they would stand among those of a command.
+const EVERYWHERE: &str = "Options of every command";
+
 /// What every command takes.
 #[derive(Args)]
 pub(crate) struct Common {
     /// The stack's name
-    #[arg(long, global = true, env = "CAPCTL_STACK", value_name = "NAME")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, env = "CAPCTL_STACK", value_name = "NAME")]
     pub(crate) stack: Option<String>,
     /// A profile of the AWS configuration
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "NAME")]
     pub(crate) profile: Option<String>,
     /// An AWS region
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "NAME")]
     pub(crate) region: Option<String>,
     /// Print one JSON object instead of text
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) json: bool,
 }
 
@@ -51,6 +57,40 @@ impl Common {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Trace(TraceArguments),
+    Dlq(DlqArguments),
     Webhook(WebhookArguments),
+    Secrets(SecretsArguments),
     Doctor(DoctorArguments),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    /// `capctl … <message id or event id>   # why`, as words.
+    fn words(line: &str) -> Vec<String> {
+        let command = line.split(" #").next().unwrap_or_default();
+        let mut parts = command.split(['<', '>']).enumerate();
+        let filled = parts.by_ref().map(|(position, part)| if position % 2 == 0 { part } else { "id" });
+        filled.collect::<String>().split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn every_command_of_the_readme_is_one() {
+        let readme = include_str!("../../../README.md");
+        let blocks = readme.split("\n```sh\n").skip(1).filter_map(|rest| Some(rest.split_once("\n```")?.0));
+        let commands: Vec<&str> = blocks.flat_map(str::lines).filter(|line| line.starts_with("capctl ")).collect();
+        assert!(commands.iter().any(|command| command.contains(" dlq redrive ")), "{commands:?}");
+        for command in commands {
+            if let Err(error) = Arguments::try_parse_from(words(command)) {
+                panic!("{command}: {error}");
+            }
+        }
+    }
 }

@@ -42,6 +42,15 @@ where
     Failure::of(call, cause(error))
 }
 
+/// The same by its code alone, of a call whose error could repeat what was sent: a body, a secret.
+pub(crate) fn coded_failure<E, R>(call: &'static str, error: &SdkError<E, R>) -> Failure
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: std::fmt::Debug,
+{
+    Failure::of(call, error.code().map_or_else(|| cause(error), str::to_owned))
+}
+
 /// What went wrong with a call.
 pub(crate) fn cause<E, R>(error: &SdkError<E, R>) -> String
 where

@@ -9,6 +9,7 @@
 //! deployment   the names of a stack's resources
 //! dead_letters the dead-letter queue, read through; reasons: what its reasons mean
 //! capillary    Capillary's APIs with the deployment's credentials
+//! files        files that only their owner may read; interrupt: Ctrl-C
 //! output       a report as text or JSON; what a run comes to
 //! page         text for people: tables, words in colour
 //! spans        times and durations as people read them
@@ -26,10 +27,14 @@ mod capillary;
 mod context;
 mod dead_letters;
 mod deployment;
+mod dlq;
 mod doctor;
+mod files;
+mod interrupt;
 mod output;
 mod page;
 mod reasons;
+mod secrets;
 mod spans;
 mod trace;
 mod webhook;
@@ -61,5 +66,7 @@ async fn run(arguments: Arguments) -> Result<Outcome, Failure> {
         Command::Trace(arguments) => trace::run(&arguments, &context).await,
         Command::Webhook(arguments) => webhook::run(&arguments, &context).await,
         Command::Doctor(arguments) => doctor::run(&arguments, &context).await,
+        Command::Dlq(arguments) => dlq::run(&arguments, &context).await,
+        Command::Secrets(arguments) => secrets::run(&arguments, &context).await,
     }
 }

@@ -31,15 +31,22 @@ pub(crate) enum Outcome {
     Partly,
 }
 
+impl Outcome {
+    /// The exit code.
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Well => 0,
+            Self::Finding => 1,
+            Self::Usage => 2,
+            Self::Failed => 3,
+            Self::Partly => 4,
+        }
+    }
+}
+
 impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
-        Self::from(match outcome {
-            Outcome::Well => 0,
-            Outcome::Finding => 1,
-            Outcome::Usage => 2,
-            Outcome::Failed => 3,
-            Outcome::Partly => 4,
-        })
+        Self::from(outcome.code())
     }
 }
 

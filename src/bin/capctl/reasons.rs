@@ -2,6 +2,17 @@
 
 use capillary_events::message::Reason;
 
+/// The reasons of this version.
+pub(crate) const KNOWN: [Reason; 7] = [
+    Reason::NotJson,
+    Reason::Unstorable,
+    Reason::TooLarge,
+    Reason::TooLargeForBus,
+    Reason::Panic,
+    Reason::InvalidEntry,
+    Reason::TooOld,
+];
+
 /// What a reason means to whoever finds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Meaning {
@@ -22,16 +33,7 @@ pub(crate) fn meaning(reason: Option<&str>) -> Meaning {
             can_be_redriven: true,
         };
     };
-    let known = [
-        Reason::NotJson,
-        Reason::Unstorable,
-        Reason::TooLarge,
-        Reason::TooLargeForBus,
-        Reason::Panic,
-        Reason::InvalidEntry,
-        Reason::TooOld,
-    ];
-    match known.into_iter().find(|known| known.as_str() == reason) {
+    match KNOWN.into_iter().find(|known| known.as_str() == reason) {
         Some(Reason::NotJson) => Meaning {
             what: "the body is no JSON object",
             remedy: "read it with `capctl dlq show`; ask Capillary for the event, then drop the letter",

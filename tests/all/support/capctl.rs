@@ -1,56 +1,40 @@
-//! The operator's program, run as an operator does.
+//! `capctl` as an operator runs it, on the deployed stack or on a world's own queues, tables and secrets.
 
-use std::process::{Command, Output};
+use std::process::{Output, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::{Child, Command};
 
 use super::stack::Stack;
 use super::world::World;
+
+/// Longer than any command of the tests takes.
+const ENDS_WITHIN: Duration = Duration::from_secs(120);
 
 /// `capctl` with a deployment to work on.
 pub(crate) struct Capctl {
     environment: Vec<(String, String)>,
 }
 
-/// What a run has come to.
+/// What a run came to.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: i32,
-    pub(crate) out: String,
-    pub(crate) err: String,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
 }
 
-impl Ran {
-    /// The one object that `--json` prints.
-    #[track_caller]
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("no JSON ({error}): {self:?}"))
-    }
-
-    /// That these words are all in the text.
-    #[track_caller]
-    pub(crate) fn says(&self, words: &[&str]) {
-        for word in words {
-            assert!(self.out.contains(word), "{word:?} is not in:\n{}\n{}", self.out, self.err);
-        }
-    }
-
-    /// That none of these is anywhere.
-    #[track_caller]
-    pub(crate) fn keeps_secret(&self, secrets: &[&str]) {
-        for (position, secret) in secrets.iter().enumerate() {
-            assert!(!self.out.contains(secret) && !self.err.contains(secret), "secret {position} is told");
-        }
-    }
-}
+/// A run that is under way; ends with the test.
+pub(crate) struct Running(Child);
 
 impl Capctl {
-    /// For a test's own tables and queues, as the environment tells them, and the Capillary there.
+    /// For a world's own tables and queues, as the environment tells them, and the Capillary there.
     pub(crate) fn of(world: &World, capillary: &str) -> Self {
         let mut environment = world.environment_asking(capillary);
         environment.push(("WEBHOOK_SECRET_ID".into(), world.names.webhook_secret.clone()));
-        environment.extend(credentials());
-        Self { environment }
+        Self::in_environment(environment)
     }
 
     /// For the deployed stack, found by its name.
@@ -61,41 +45,126 @@ impl Capctl {
             ("CAPCTL_STACK", "capillary-events".into()),
             ("EVENTS_URL", stack.text("/eventsUrl")),
         ];
-        let mut environment: Vec<(String, String)> = named.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        environment.extend(credentials());
+        Self::in_environment(named.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+
+    /// With the credentials of the local AWS, which takes any.
+    fn in_environment(mut environment: Vec<(String, String)>) -> Self {
+        let credentials =
+            [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_EC2_METADATA_DISABLED", "true")];
+        environment.extend(credentials.map(|(name, value)| (name.to_owned(), value.to_owned())));
         Self { environment }
     }
 
-    /// The same with a variable set.
+    /// The same with a variable changed; one without a value is taken away.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
-        self.environment.push((name.to_owned(), value.to_owned()));
+        self.environment.retain(|(known, _)| known != name);
+        self.environment.extend((!value.is_empty()).then(|| (name.to_owned(), value.to_owned())));
         self
     }
 
-    /// The command to be run, with nothing of this process's environment.
-    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_capctl"));
-        command.args(arguments).env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
-        command
+    /// Runs a command to its end.
+    pub(crate) async fn run(&self, words: &[&str]) -> Ran {
+        self.start(words, "").await.end().await
     }
 
+    /// Starts a command, with nothing of this process's environment and with something on standard input.
+    pub(crate) async fn start(&self, words: &[&str], input: &str) -> Running {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_capctl"));
+        command.args(words).env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().expect("capctl starts");
+        // One that ends without reading has closed it.
+        let _ = child.stdin.take().expect("an input").write_all(input.as_bytes()).await;
+        Running(child)
+    }
+}
+
+impl World {
     /// Runs a command to its end.
-    pub(crate) async fn run(&self, arguments: &[&str]) -> Ran {
-        let mut command = tokio::process::Command::from(self.command(arguments));
-        Ran::of(command.output().await.expect("capctl runs"))
+    pub(crate) async fn capctl(&self, words: &[&str]) -> Ran {
+        self.capctl_reads(words, "").await
+    }
+
+    /// The same with something on standard input.
+    pub(crate) async fn capctl_reads(&self, words: &[&str], input: &str) -> Ran {
+        self.start_capctl(words, input, &[]).await.end().await
+    }
+
+    /// Starts a command, with variables added or changed.
+    pub(crate) async fn start_capctl(&self, words: &[&str], input: &str, changes: &[(&str, &str)]) -> Running {
+        let mut environment = self.receiver_environment();
+        environment.push(("CAPILLARY_SECRET_ID".into(), self.names.capillary_secret.clone()));
+        let capctl = changes.iter().fold(Capctl::in_environment(environment), |capctl, (name, value)| capctl.with(name, value));
+        capctl.start(words, input).await
+    }
+}
+
+impl Running {
+    /// Presses Ctrl-C.
+    pub(crate) fn interrupt(&self) {
+        let id = self.0.id().expect("it runs").to_string();
+        let pressed = std::process::Command::new("kill").args(["-INT", &id]).status().expect("kill runs");
+        assert!(pressed.success());
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn end(self) -> Ran {
+        let ended = tokio::time::timeout(ENDS_WITHIN, self.0.wait_with_output()).await;
+        let Output { status, stdout, stderr } = ended.expect("an end in time").expect("an output");
+        let code = status.code().unwrap_or_else(|| panic!("it was killed: {status}"));
+        Ran { code, stdout, stderr: String::from_utf8(stderr).expect("UTF-8") }
     }
 }
 
 impl Ran {
-    pub(crate) fn of(output: Output) -> Self {
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-        let code = output.status.code().expect("an exit code");
-        Self { code, out: text(output.stdout), err: text(output.stderr) }
+    /// What it printed, where it ended like this.
+    #[track_caller]
+    pub(crate) fn text(&self, code: i32) -> String {
+        let text = String::from_utf8_lossy(&self.stdout).into_owned();
+        assert_eq!(self.code, code, "{text}\n{}", self.stderr);
+        text
     }
-}
 
-/// Those of the local AWS, which takes any.
-fn credentials() -> [(String, String); 3] {
-    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    [pair("AWS_ACCESS_KEY_ID", "test"), pair("AWS_SECRET_ACCESS_KEY", "test"), pair("AWS_EC2_METADATA_DISABLED", "true")]
+    /// The same of a run with `--json`.
+    #[track_caller]
+    pub(crate) fn json(&self, code: i32) -> Value {
+        let text = self.text(code);
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
+    /// What it complained of, where it ended like this.
+    #[track_caller]
+    pub(crate) fn error(&self, code: i32) -> &str {
+        self.text(code);
+        &self.stderr
+    }
+
+    /// The one object that `--json` prints, however it ended.
+    #[track_caller]
+    pub(crate) fn object(&self) -> Value {
+        serde_json::from_slice(&self.stdout).unwrap_or_else(|error| panic!("no JSON ({error}): {}", self.all()))
+    }
+
+    /// That these words are all in what it printed.
+    #[track_caller]
+    pub(crate) fn says(&self, words: &[&str]) {
+        let text = String::from_utf8_lossy(&self.stdout);
+        for word in words {
+            assert!(text.contains(word), "{word:?} is not in:\n{}", self.all());
+        }
+    }
+
+    /// That none of these is anywhere.
+    #[track_caller]
+    pub(crate) fn keeps_secret(&self, secrets: &[&str]) {
+        for (position, secret) in secrets.iter().enumerate() {
+            assert!(!self.all().contains(secret), "secret {position} is told");
+        }
+    }
+
+    /// Everything that anybody could have seen of it.
+    pub(crate) fn all(&self) -> String {
+        format!("{}{}", String::from_utf8_lossy(&self.stdout), self.stderr)
+    }
 }

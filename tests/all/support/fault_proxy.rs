@@ -30,6 +30,8 @@ pub(crate) enum Fault {
     KillAfter(Process),
     /// `PutEvents` only: entries that hold this text are refused one by one, the others go through.
     EntriesRefused(&'static str, &'static str),
+    /// SQS's batches only: entries that hold this text are refused one by one with this code, the others go through.
+    SomeRefused(&'static str, &'static str),
     /// `BatchWriteItem` only: none of it is done, without an error.
     Unprocessed,
     /// `TransactWriteItems` only: cancelled, with a reason for each part in their order.
@@ -217,6 +219,7 @@ async fn serve(mut stream: TcpStream, state: Arc<State>) {
             None
         }
         Some(Fault::EntriesRefused(marker, code)) => refuse_entries(&state, &request, marker, code).await,
+        Some(Fault::SomeRefused(marker, code)) => refuse_some(&state, &request, marker, code).await,
         Some(Fault::Rendezvous(barrier)) => {
             // Bounded: should the other one never come, the test fails by what it asserts and not by hanging.
             let _ = tokio::time::timeout(Duration::from_secs(3), barrier.wait()).await;
@@ -269,6 +272,23 @@ fn cancellation(codes: &[&str]) -> Answer {
     let kind = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
     let body = json!({"__type": kind, "Message": "as the test wants it", "CancellationReasons": reasons});
     Answer { status: 400, content_type: "application/x-amz-json-1.0".into(), body: body.to_string().into_bytes() }
+}
+
+async fn refuse_some(state: &State, request: &Request, marker: &str, code: &str) -> Option<Answer> {
+    let mut body: Value = serde_json::from_slice(&request.body).expect("SQS speaks JSON");
+    let entries = body["Entries"].as_array().cloned().unwrap_or_default();
+    let (refused, passing): (Vec<Value>, Vec<Value>) = entries.into_iter().partition(|entry| entry.to_string().contains(marker));
+    let failed =
+        refused.iter().map(|entry| json!({"Id": entry["Id"], "Code": code, "Message": entry.to_string(), "SenderFault": false}));
+    let failed = Value::Array(failed.collect());
+    let mut answer = json!({"Successful": []});
+    if !passing.is_empty() {
+        body["Entries"] = Value::Array(passing);
+        let passed = forward(state, request, body.to_string().into_bytes()).await?;
+        answer = serde_json::from_slice(&passed.body).expect("an answer in JSON");
+    }
+    answer["Failed"] = failed;
+    Some(Answer { status: 200, content_type: "application/x-amz-json-1.0".into(), body: answer.to_string().into_bytes() })
 }
 
 async fn refuse_entries(state: &State, request: &Request, marker: &str, code: &str) -> Option<Answer> {

@@ -1,0 +1,74 @@
+//! A secret in Secrets Manager, changed only as it was read.
+
+use aws_sdk_secretsmanager::{Client, operation::get_secret_value::GetSecretValueError};
+
+use crate::{aws::coded_failure, context::Context, output::Failure};
+
+/// What a new version is called until it is the one that counts.
+const NEW: &str = "capctl-new";
+/// The one that counts.
+const CURRENT: &str = "AWSCURRENT";
+
+/// A secret.
+pub(super) struct Store {
+    client: Client,
+    id: String,
+}
+
+/// A secret's value. It does not print.
+pub(super) struct Present {
+    pub(super) text: String,
+    /// When it was written, in milliseconds since 1970.
+    pub(super) since_ms: Option<i64>,
+    version: String,
+}
+
+impl Store {
+    /// The secret whose name or ARN that variable tells.
+    pub(super) fn new(context: &Context, variable: &'static str) -> Result<Self, Failure> {
+        Ok(Self { client: Client::new(&context.aws), id: context.deployment.name(variable)?.to_owned() })
+    }
+
+    /// Its name or ARN.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Its value; none if it was never filled.
+    pub(super) async fn read(&self) -> Result<Option<Present>, Failure> {
+        match self.client.get_secret_value().secret_id(&self.id).send().await {
+            Ok(answer) => {
+                let since_ms = answer.created_date().and_then(|at| at.to_millis().ok());
+                let version = answer.version_id.unwrap_or_default();
+                Ok(answer.secret_string.map(|text| Present { text, since_ms, version }))
+            }
+            Err(error) if error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception) => Ok(None),
+            Err(error) => Err(coded_failure("SecretsManager.GetSecretValue", &error)),
+        }
+    }
+
+    /// Writes a value in the place of the one that was read. If that is no longer the one that counts, nothing changes.
+    pub(super) async fn write(&self, text: String, read: Option<&Present>) -> Result<(), Failure> {
+        let version = uuid::Uuid::new_v4().to_string();
+        let put = self.client.put_secret_value().secret_id(&self.id).secret_string(text).client_request_token(&version);
+        // Two steps, since only the second one has a condition.
+        let put = if read.is_some() { put.version_stages(NEW) } else { put };
+        put.send().await.map_err(|error| coded_failure("SecretsManager.PutSecretValue", &error))?;
+        let Some(read) = read else { return Ok(()) };
+        let moved = self.client.update_secret_version_stage().secret_id(&self.id).version_stage(CURRENT);
+        let moved = moved.remove_from_version_id(&read.version).move_to_version_id(&version).send().await;
+        let Err(error) = moved else { return Ok(()) };
+        // A version without a name is forgotten.
+        let forget = self.client.update_secret_version_stage().secret_id(&self.id).version_stage(NEW);
+        let _ = forget.remove_from_version_id(&version).send().await;
+        let is_still_read = self.read().await?.is_some_and(|present| present.version == read.version);
+        Err(if is_still_read {
+            coded_failure("SecretsManager.UpdateSecretVersionStage", &error)
+        } else {
+            Failure::of(
+                "the secret",
+                "somebody else changed it meanwhile, and their value counts: look at it, and run this again",
+            )
+        })
+    }
+}

@@ -1,0 +1,68 @@
+//! A long redrive: by rate, ended half way, and beside another one.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use super::{Letter, ids};
+use crate::support::wait::poll;
+use crate::support::world::World;
+
+async fn with_letters(count: usize) -> World {
+    let world = World::new().await;
+    let letters: Vec<Letter> = (0..count).map(|n| Letter::new(&format!("letter-{n:04}"), Some("panic"))).collect();
+    world.bury(&letters).await;
+    world
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_letters_go_by_rate_and_after_ctrl_c_the_rest() {
+    let world = with_letters(1000).await;
+    let begun = Instant::now();
+    let running = world.start_capctl(&["dlq", "redrive", "--all", "--rate", "200", "--json"], "", &[]).await;
+    let half_way = poll(Duration::from_secs(60), async || (world.queue_length().await >= 300).then_some(())).await;
+    assert!(half_way.is_some(), "{} letters in the events queue", world.queue_length().await);
+    running.interrupt();
+    let ended = running.end().await.json(4);
+    let took = begun.elapsed();
+    let first = usize::try_from(ended["letters"].as_u64().expect("a number")).expect("a small one");
+    assert!((300..1000).contains(&first) && ended["interrupted"] == true, "{ended}");
+    // The first ten go at once, the last ten need not wait for their time.
+    let at_least = Duration::from_millis(u64::try_from(first - 20).expect("a small one") * 1000 / 200);
+    assert!(took >= at_least, "{first} letters in {took:?}");
+    assert_eq!(world.queue_length().await, first, "what was said to be sent was sent");
+    let left = ids(&world.dead_letters().await);
+    assert_eq!(left.len(), 1000 - first, "the rest can be seen at once");
+
+    let rest = world.capctl(&["dlq", "redrive", "--all", "--rate", "1000", "--json"]).await.json(0);
+    assert_eq!(rest["letters"], 1000 - first);
+    let all = ids(&world.queue_messages().await);
+    assert_eq!(all.len(), 1000, "each once");
+    assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 1000);
+    assert!(world.dead_letters().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_redrives_at_once_send_each_letter_once() {
+    let world = with_letters(200).await;
+    let words = ["dlq", "redrive", "--all", "--rate", "100", "--json"];
+    let (one, other) = (world.start_capctl(&words, "", &[]).await, world.start_capctl(&words, "", &[]).await);
+    let (one, other) = tokio::join!(one.end(), other.end());
+    let letters = [one, other].map(|ran| ran.json(0)["letters"].as_u64().expect("a number"));
+    assert!(letters.iter().all(|letters| *letters > 0), "both have their share: {letters:?}");
+    assert_eq!(letters.iter().sum::<u64>(), 200);
+    let all = ids(&world.queue_messages().await);
+    assert_eq!((all.len(), all.iter().collect::<BTreeSet<_>>().len()), (200, 200));
+    assert!(world.dead_letters().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_dies_anew_meanwhile_does_not_go_round() {
+    let world = with_letters(40).await;
+    let running = world.start_capctl(&["dlq", "redrive", "--all", "--rate", "10", "--json"], "", &[]).await;
+    let begun = poll(Duration::from_secs(60), async || (world.queue_length().await > 0).then_some(())).await;
+    assert!(begun.is_some());
+    world.bury(&[Letter::new("anew", Some("panic"))]).await;
+    let ended = running.end().await.json(1);
+    assert_eq!((&ended["letters"], &ended["new"]), (&40.into(), &1.into()));
+    assert_eq!(ids(&world.dead_letters().await), ["anew"]);
+}
