@@ -127,6 +127,9 @@ impl LogRow {
         if let Some(at) = self.ingested_at {
             tell("at Capillary", moment(at, now_ms));
         }
+        if let (Some(started), true) = (self.started_at, self.ended_at.is_some()) {
+            tell("sent", moment(started, now_ms));
+        }
         let answer = self.http_status.map(|status| format!(", answered {status}")).unwrap_or_default();
         let took = self.took_ms.map(|took| format!(" in {}", duration(took))).unwrap_or_default();
         match (self.started_at, self.ended_at) {
