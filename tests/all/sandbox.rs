@@ -21,6 +21,7 @@ mod replica;
 mod retries;
 mod running;
 mod samples;
+mod traced;
 mod webhook;
 mod webhooks;
 
