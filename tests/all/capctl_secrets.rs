@@ -201,6 +201,18 @@ async fn of_two_who_rotate_at_once_one_is_told_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_answer_is_not_taken_for_somebody_else() {
+    let world = World::new().await;
+    for call in ["PutSecretValue", "UpdateSecretVersionStage"] {
+        world.proxy.once(call, Fault::AnswerLost);
+        let value = format!("{MARK}-{call}");
+        world.fill(&["webhook", "--header", "authorization"], &value).await;
+        assert_eq!(world.webhook_secret().await["headers"]["authorization"][0], value);
+        assert!(world.proxy.calls(call).iter().any(|call| !call.is_done()), "no answer was lost");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_values_of_the_local_stack_are_refused_elsewhere() {
     let world = World::new().await;
     let before = world.webhook_secret().await;
