@@ -60,6 +60,10 @@ secrets: ## Fill the secrets of a deployed stack: WEBHOOK=file CAPILLARY=file [S
 	$(if $(WEBHOOK),$(CAPCTL) secrets set webhook --file '$(WEBHOOK)')
 	$(if $(CAPILLARY),$(CAPCTL) secrets set capillary --file '$(CAPILLARY)')
 
+.PHONY: release
+release: tools ## dist/<version>: archives, a template that points at them, capctl, checksums; ARCH="x86_64 arm64" for both
+	@$(PYTHON) local/release.py $(ARCH)
+
 # ── On this machine ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 .PHONY: up
@@ -73,6 +77,10 @@ down: ## End what `make up` started
 .PHONY: status
 status: tools ## What of it runs
 	@$(LOCAL_PYTHON) local/stack.py status
+
+.PHONY: env
+env: ## For capctl and the AWS CLI to find the stack of `make up`: eval "$$(make env)"
+	@$(LOCAL_PYTHON) local/stack.py env
 
 .PHONY: logs
 logs: tools ## What the functions have logged since `make up`
@@ -101,7 +109,7 @@ test: check ## Everything, from nothing
 	@trap '$(MAKE) down' EXIT
 	$(MAKE) up
 	$(STEP) --show '^test result' test-all 'integration tests on the local AWS' -- \
-		cargo test --features sandbox --test all -- --skip template:: --test-threads=8
+		cargo test --features sandbox --test all -- --skip template:: --skip release:: --test-threads=8
 	$(MAKE) turmoil
 
 # Its functions find AWS through a proxy of the test's own, so it has a stack for itself. N= for more events, SEED= for other choices.
@@ -124,7 +132,8 @@ check: tools ## Format, lints, unit tests, template: what needs no local AWS
 	@$(STEP) --show '^test result' test-unit 'unit tests, odd input, the model, ten thousand simulated stories' -- \
 		cargo test --features sandbox --lib --bins --test protocol --test input --test simulation
 	@AWS_DEFAULT_REGION=us-east-1 $(WITH_SAM_TOOLS) $(STEP) validate 'sam validate --lint' -- $(SAM) validate --lint
-	@$(STEP) --show '^test result' test-template 'the template against the design' -- cargo test --features sandbox --test all template::
+	@$(STEP) --show '^test result' test-template 'the template against the design, a release without its build' -- \
+		cargo test --features sandbox --test all -- template:: release::
 
 .PHONY: chaos
 chaos: ## More simulated stories than the tests play, and others each time: N=100000 SEED=
@@ -161,7 +170,7 @@ fuzz: ## libFuzzer's input for TIME=60 seconds each (installs cargo-fuzz into .t
 
 .PHONY: clean
 clean: down ## Remove everything that was built or installed here
-	@rm -rf .tools .aws-sam .local benches/target fuzz/target fuzz/corpus fuzz/artifacts
+	@rm -rf .tools .aws-sam .local dist benches/target fuzz/target fuzz/corpus fuzz/artifacts
 	@cargo clean
 
 # Recipes with a trap are one script each (the others are right either way).

@@ -12,6 +12,7 @@ import sys
 from typing import Any
 
 from demo_deliveries import Deliveries, delivery_table
+from demo_operator import Operator
 from demo_stack import DemoStack
 from demo_story import Story, story_table
 from settings import LOCAL, ROOT
@@ -48,6 +49,9 @@ def legend(stack: dict[str, Any], is_kept: bool) -> str:
   Capillary down, then up again: events wait, none is lost
     curl -X PUT -H 'content-type: application/json' -d '[{{"path":"/v2","kind":"status","status":503}}]' {sandbox}/sandbox/faults
     curl -X DELETE {sandbox}/sandbox/faults
+  the operator's program: where is my event, what lies in the dead-letter queue, is all as it should be
+    eval "$(make env)"
+    capctl --help
   what was asked of Capillary
     curl {sandbox}/sandbox/calls
   what the functions logged
@@ -62,14 +66,17 @@ def main() -> int:
         demo = DemoStack(stack, local_session())
         happenings = Story(demo).run()
         deliveries = Deliveries(demo).run()
+        operator = Operator(demo).run(happenings[1].event_id)
     except StepFailed as failed:
         return fail(str(failed))
     print(f"\n{story_table(happenings)}")
     print(f"\n{delivery_table(deliveries)}")
     print(f"\nThe renaming as a rule sees it (the customer's own members left out):\n{example(happenings[1].detail)}")
+    print(f"\nAn operator follows the renaming, and redrives what somebody put into the dead-letter queue:\n\n{operator.text}")
     print(legend(stack, bool(os.environ.get("KEEP"))))
     wrong = [f"{happening.what}: {problem}" for happening in happenings for problem in happening.problems()]
     wrong += [f"{delivery.file}: {problem}" for delivery in deliveries for problem in delivery.problems()]
+    wrong += operator.found_wrong
     log = (LOCAL / "local-aws.log").relative_to(ROOT)
     return fail("not as it should be:\n  " + "\n  ".join(wrong) + f"\nThe functions' logs are in {log}.") if wrong else 0
 

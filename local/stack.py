@@ -1,4 +1,4 @@
-"""The whole product on this machine: `up`, `down`, `status`, `logs`, `watch`.
+"""The whole product on this machine: `up`, `down`, `status`, `logs`, `watch`, `env`.
 
 `up` starts the local AWS and the stand-in for Capillary, builds with `sam build`, deploys with `sam deploy`, fills the
 secrets, and writes .local/stack.json, which the demo and the tests read. Every `up` begins with empty tables and queues.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -38,7 +39,7 @@ def up() -> None:
 
     with step(f"local AWS on {settings.AWS_URL}"):
         start_local_aws()
-    with step("build the stand-in for Capillary, and capctl (log: .local/cargo-build.log)"):
+    with step("build capctl and the stand-in for Capillary (log: .local/cargo-build.log)"):
         run_logged(["cargo", "build", "--features", "sandbox", "--bin", "sandbox", "--bin", "capctl"], "cargo-build", os.environ)
     with step(f"stand-in for Capillary on {settings.SANDBOX_URL}"):
         SANDBOX.stop()
@@ -47,6 +48,8 @@ def up() -> None:
         run_logged([sam, "build", "--parameter-overrides", *overrides], "sam-build", settings.sam_environment())
     with step("sam deploy --config-env local (log: .local/sam-deploy.log)"):
         run_logged([sam, "deploy", "--config-env", "local", "--parameter-overrides", *overrides], "sam-deploy", settings.sam_environment())
+    with step("what the local AWS leaves out of the template: TTL and backups of the tables"):
+        finish_tables()
     with step("fill the secrets"):
         fill_secrets()
     write_stack_file()
@@ -64,6 +67,15 @@ def start_local_aws() -> None:
             return
     LOCAL_AWS.stop()
     LOCAL_AWS.start([AWS_TOOLS / "bin" / "ministack"], environment)
+
+
+def finish_tables() -> None:
+    """Switches on what the template asks of its tables, and the local AWS does not do by itself."""
+    outputs = stack_outputs()
+    client = local_session().client("dynamodb")
+    for name in (outputs["EventsTableName"], outputs["SnapshotsTableName"]):
+        client.update_time_to_live(TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expiresAt"})
+        client.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True})
 
 
 def target_directory() -> Path:
@@ -89,10 +101,15 @@ def local_session() -> boto3.Session:
     return boto3.Session(profile_name=settings.PROFILE)
 
 
+def stack_outputs() -> dict[str, str]:
+    """What the deployed stack tells of itself."""
+    [deployed] = local_session().client("cloudformation").describe_stacks(StackName=settings.STACK_NAME)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in deployed["Outputs"]}
+
+
 def write_stack_file() -> None:
     """Writes down for the demo and the tests where everything is."""
-    [deployed] = local_session().client("cloudformation").describe_stacks(StackName=settings.STACK_NAME)["Stacks"]
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in deployed["Outputs"]}
+    outputs = stack_outputs()
     # https://<api>.execute-api.…/v1/events in an account; the local AWS serves the same under a path of its own.
     api_id = outputs["EventsUrl"].split("//")[1].split(".")[0]
     webhook = json.loads(settings.WEBHOOK_SECRET_FILE.read_text(encoding="utf-8"))
@@ -184,7 +201,26 @@ def watch() -> None:
     os.execve(command[0], command, environment)
 
 
-COMMANDS = {"up": up, "down": down, "status": status, "logs": logs, "watch": watch}
+def operator_environment() -> dict[str, str]:
+    """What leads `capctl` to the local stack, and nowhere else."""
+    return {
+        "AWS_CONFIG_FILE": str(settings.LOCAL / "aws-config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(settings.LOCAL / "no-credentials"),
+        "AWS_PROFILE": settings.PROFILE,
+        "CAPCTL_STACK": settings.STACK_NAME,
+        # The stack's own output is the address that AWS would give it.
+        "EVENTS_URL": read_stack_file()["eventsUrl"],
+        "PATH": f"{target_directory() / 'debug'}{os.pathsep}{os.environ['PATH']}",
+    }
+
+
+def env() -> None:
+    """Prints what a shell needs for `capctl` (and the AWS CLI) to find this stack: eval "$(make env)"."""
+    for name, value in operator_environment().items():
+        print(f"export {name}={shlex.quote(value)}")
+
+
+COMMANDS = {"up": up, "down": down, "status": status, "logs": logs, "watch": watch, "env": env}
 
 
 def main(arguments: list[str]) -> int:

@@ -59,6 +59,16 @@ impl Meaning for WebhookSecret {
 }
 
 impl WebhookSecret {
+    /// Until when deliveries with wrong headers may come again, in milliseconds since 1970.
+    pub fn hold_until_ms(&self) -> Option<i64> {
+        self.hold_until_ms
+    }
+
+    /// The headers that a delivery must bear, with how many values each may have.
+    pub fn headers(&self) -> impl Iterator<Item = (&HeaderName, usize)> {
+        self.headers.iter().map(|(name, values)| (name, values.len()))
+    }
+
     /// Whether each configured header is there with exactly one value, equal to one of those configured. Every value is compared,
     /// whatever the others gave.
     pub fn accepts(&self, headers: &HeaderMap) -> bool {

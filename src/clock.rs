@@ -28,7 +28,7 @@ pub fn rfc3339(ms: i64) -> String {
 }
 
 /// A time as HTTP headers write it (RFC 9110, 5.6.7), in seconds since 1970.
-pub(crate) fn from_http_date(text: &str) -> Option<i64> {
+pub fn from_http_date(text: &str) -> Option<i64> {
     Some(OffsetDateTime::parse(text, &Rfc2822).ok()?.unix_timestamp())
 }
 

@@ -29,6 +29,8 @@
 //!
 //! Both see the world through [`ports`]; [`aws`] and [`capillary`] are the adapters. [`config`] alone reads the environment.
 //! [`logging`] and [`metrics`] are what the operator sees.
+//!
+//! `ARCHITECTURE.md` says why it is so, and what was decided against.
 
 // Doubles that unit tests share with the tests outside name the crate as those do.
 #[cfg(test)]

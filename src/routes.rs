@@ -1,5 +1,6 @@
 //! Which entities stand behind which event, and where their ids are. One table.
 
+pub mod catalogue;
 mod table;
 
 use std::collections::HashSet;

@@ -1,6 +1,6 @@
 //! Calls for entities.
 
-mod operator;
+pub mod operator;
 
 use std::{sync::Arc, time::Duration};
 

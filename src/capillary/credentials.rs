@@ -31,6 +31,11 @@ pub struct CredentialBook {
 }
 
 impl CredentialBook {
+    /// The orgs that have credentials of their own; none stands for those that go for all others.
+    pub fn orgs(&self) -> impl Iterator<Item = Option<i64>> {
+        self.orgs.keys().copied().map(Some).chain(self.default.as_ref().map(|_| None))
+    }
+
     /// The credentials for an org.
     pub fn for_org(&self, org_id: Option<i64>) -> Option<Arc<Credentials>> {
         let own = org_id.and_then(|org| self.orgs.get(&org));

@@ -8,7 +8,10 @@
 
 mod budget;
 mod capctl_dlq;
+mod capctl_doctor;
 mod capctl_secrets;
+mod capctl_trace;
+mod capctl_webhook;
 mod catalogue;
 mod consumer;
 #[path = "../contract/mod.rs"]
@@ -16,6 +19,7 @@ mod contract;
 mod contract_of_aws;
 mod deployed;
 mod detail_schema;
+mod documents;
 mod enricher_batches;
 mod enricher_behind;
 mod enricher_capillary;
@@ -44,6 +48,7 @@ mod receiver_auth;
 mod receiver_faults;
 mod receiver_identity;
 mod receiver_ledger_and_queue;
+mod release;
 mod runtime_tools;
 mod sandbox;
 mod secret_forms;

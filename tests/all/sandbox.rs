@@ -12,6 +12,7 @@ mod cards;
 mod changes;
 mod coupons;
 mod entities;
+mod event_log;
 mod faults;
 mod groups;
 mod ledger;
@@ -21,6 +22,7 @@ mod retries;
 mod running;
 mod samples;
 mod webhook;
+mod webhooks;
 
 use std::time::{Duration, Instant};
 
@@ -29,14 +31,16 @@ use serde_json::{Value, json};
 
 use running::{TestSandbox, basic_authorization, executable};
 
-/// One question to each of Capillary's paths that answer about an entity.
-const PATHS: [&str; 6] = [
+/// One question to each of Capillary's paths that answer about an entity or about webhooks.
+const PATHS: [&str; 8] = [
     "/v2/customers/1?source=INSTORE",
     "/v2/transactions/1",
     "/v2/card?number=CARD1",
     "/v2/userGroup2?id=1",
     "/v2/coupon?couponIds=1",
     "/v2/pointsLedger/getLedgerExplodeInfo?identifierName=id&identifierValue=1&source=ALL&eventIds=1",
+    "/v3/webHooks",
+    "/v3/webHooks/eventLog/requestId/1",
 ];
 
 #[tokio::test]
@@ -178,13 +182,13 @@ async fn reset_forgets_everything_but_tokens() {
     let before = sandbox.customer_body(5).await;
     sandbox.control(Method::PUT, "/sandbox/customers/5", Some(json!({"segments": {"a": "b"}}))).await;
     sandbox.stand("/sandbox/transactions/3/state", json!({"state": "missing"})).await;
-    sandbox.forms(json!({"couponIds": false, "groups": "object"})).await;
+    sandbox.forms(json!({"couponIds": false, "groups": "object", "refIdLog": "array", "eventNames": "fixed"})).await;
     sandbox.faults(json!([{"path": "/v2", "kind": "html"}])).await;
     sandbox.control(Method::POST, "/sandbox/reset", None).await;
     assert_eq!(sandbox.calls().await, json!([]));
     assert_eq!(sandbox.customer_body(5).await, before);
     assert_eq!(sandbox.body("/v2/transactions/3").await["id"], 3);
     let forms = sandbox.control(Method::GET, "/sandbox/forms", None).await;
-    assert_eq!(forms, json!({"couponIds": true, "groups": "page"}));
+    assert_eq!(forms, json!({"couponIds": true, "groups": "page", "refIdLog": "object", "eventNames": "changeable"}));
     assert_eq!(sandbox.with_token(answer["data"]["accessToken"].as_str().unwrap()).await.status(), StatusCode::OK);
 }

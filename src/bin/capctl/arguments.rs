@@ -2,7 +2,10 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{dlq::DlqArguments, output::Output, secrets::SecretsArguments, trace::TraceArguments};
+use crate::{
+    dlq::DlqArguments, doctor::DoctorArguments, output::Output, secrets::SecretsArguments, trace::TraceArguments,
+    webhook::WebhookArguments,
+};
 
 /// Operates capillary-events: finds events, mends what failed, and keeps Capillary's webhook and the secrets in order.
 ///
@@ -55,7 +58,9 @@ impl Common {
 pub(crate) enum Command {
     Trace(TraceArguments),
     Dlq(DlqArguments),
+    Webhook(WebhookArguments),
     Secrets(SecretsArguments),
+    Doctor(DoctorArguments),
 }
 
 #[cfg(test)]

@@ -4,11 +4,11 @@ use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use capillary_events::{
     capillary::client::CapillaryClient,
-    clock::SystemClock,
+    clock::{SystemClock, from_http_date},
     metrics::Metrics,
     ports::{PortError, SecretStore},
 };
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, header};
 use serde_json::Value;
 
 use crate::{aws, deployment::Deployment, output::Failure};
@@ -48,11 +48,13 @@ impl SecretStore for Secret {
 }
 
 /// Capillary.
-pub(crate) struct Capillary(CapillaryClient<Secret, SystemClock>);
+pub(crate) struct Capillary(pub(crate) CapillaryClient<Secret, SystemClock>);
 
 /// What Capillary answered.
 pub(crate) struct Answered {
     pub(crate) status: StatusCode,
+    /// When, by Capillary's clock, in seconds since 1970.
+    pub(crate) date_s: Option<i64>,
     /// The body, null where it is no JSON. It may hold personal data or header values.
     pub(crate) body: Value,
 }
@@ -60,7 +62,7 @@ pub(crate) struct Answered {
 impl Answered {
     /// `data` of an answer that is no error.
     pub(crate) fn data(self, call: &str) -> Result<Value, Failure> {
-        let Self { status, mut body } = self;
+        let Self { status, mut body, .. } = self;
         if let Some(codes) = error_codes(&body) {
             return Err(Failure::of(call, format!("Capillary answers {} with {codes}", status.as_u16())));
         }
@@ -96,7 +98,11 @@ impl Capillary {
     ) -> Result<Answered, Failure> {
         let call = format!("{method} /{}", path.join("/"));
         match self.0.call(org_id, method, path, query, body).await {
-            Ok((status, bytes)) => Ok(Answered { status, body: serde_json::from_slice(&bytes).unwrap_or_default() }),
+            Ok(answered) => Ok(Answered {
+                status: answered.status,
+                date_s: answered.headers.get(header::DATE).and_then(|date| from_http_date(date.to_str().ok()?)),
+                body: serde_json::from_slice(&answered.body).unwrap_or_default(),
+            }),
             Err(failure) => Err(Failure::of(call, failure.cause)),
         }
     }

@@ -7,8 +7,8 @@ use capillary_events::config::{CapillaryConfig, ProcessEnvironment, Source};
 
 use crate::{aws, output::Failure};
 
-/// Outputs of the stack, or parameters where there is no output, beside the variables that say the same.
-const NAMES: [(&str, &str); 12] = [
+/// Outputs of the stack, beside the variables that say the same.
+const NAMES: [(&str, &str); 11] = [
     ("EventsTableName", "EVENTS_TABLE"),
     ("SnapshotsTableName", "SNAPSHOTS_TABLE"),
     ("EventsQueueUrl", "EVENTS_QUEUE_URL"),
@@ -18,9 +18,8 @@ const NAMES: [(&str, &str); 12] = [
     ("CapillarySecretArn", "CAPILLARY_SECRET_ID"),
     ("CapillaryBaseUrl", "CAPILLARY_BASE_URL"),
     ("EventsUrl", EVENTS_URL),
-    ("ReceiverFunctionName", "RECEIVER_FUNCTION"),
-    ("EnricherFunctionName", "ENRICHER_FUNCTION"),
-    ("EventTtlDays", "EVENT_TTL_DAYS"),
+    ("ReceiverLogGroupName", "RECEIVER_LOG_GROUP"),
+    ("EnricherLogGroupName", "ENRICHER_LOG_GROUP"),
 ];
 /// Goes before the stack's output: where a gateway is reached by another name than the stack knows.
 const EVENTS_URL: &str = "EVENTS_URL";
@@ -81,9 +80,7 @@ async fn of_stack(stack: &str, aws: &SdkConfig) -> Result<HashMap<&'static str, 
     let Some(found) = answer.stacks().first() else {
         return Err(Failure::Usage(format!("there is no stack {stack}")));
     };
-    let parameters =
-        found.parameters().iter().filter_map(|parameter| Some((parameter.parameter_key()?, parameter.parameter_value()?)));
-    let outputs = found.outputs().iter().filter_map(|output| Some((output.output_key()?, output.output_value()?)));
-    let told: HashMap<&str, &str> = parameters.chain(outputs).collect();
+    let outputs = found.outputs().iter();
+    let told: HashMap<&str, &str> = outputs.filter_map(|output| Some((output.output_key()?, output.output_value()?))).collect();
     Ok(NAMES.iter().filter_map(|(name, variable)| Some((*variable, (*told.get(name)?).to_owned()))).collect())
 }

@@ -28,6 +28,7 @@ mod context;
 mod dead_letters;
 mod deployment;
 mod dlq;
+mod doctor;
 mod files;
 mod interrupt;
 mod output;
@@ -36,6 +37,7 @@ mod reasons;
 mod secrets;
 mod spans;
 mod trace;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -62,6 +64,8 @@ async fn run(arguments: Arguments) -> Result<Outcome, Failure> {
     let context = Context::find(&arguments.common).await?;
     match arguments.command {
         Command::Trace(arguments) => trace::run(&arguments, &context).await,
+        Command::Webhook(arguments) => webhook::run(&arguments, &context).await,
+        Command::Doctor(arguments) => doctor::run(&arguments, &context).await,
         Command::Dlq(arguments) => dlq::run(&arguments, &context).await,
         Command::Secrets(arguments) => secrets::run(&arguments, &context).await,
     }

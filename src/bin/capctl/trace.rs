@@ -171,13 +171,14 @@ async fn queue(context: &Context, events: &[Story], notes: &mut Vec<String>) -> 
 async fn log_lines(context: &Context, event: &Story) -> Result<Vec<lines::Line>, Failure> {
     let Some(event_id) = &event.event_id else { return Ok(Vec::new()) };
     let name = |variable| context.deployment.get(variable);
-    let functions: Vec<(&'static str, &str)> = [("receiver", name("RECEIVER_FUNCTION")), ("enricher", name("ENRICHER_FUNCTION"))]
-        .into_iter()
-        .filter_map(|(function, name)| Some((function, name?)))
-        .collect();
+    let log_groups: Vec<(&'static str, &str)> =
+        [("receiver", name("RECEIVER_LOG_GROUP")), ("enricher", name("ENRICHER_LOG_GROUP"))]
+            .into_iter()
+            .filter_map(|(function, name)| Some((function, name?)))
+            .collect();
     let since_ms = event.received_at().unwrap_or_else(|| context.now_ms().saturating_sub(LOG_SPAN_MS));
     let client = aws_sdk_cloudwatchlogs::Client::new(&context.aws);
-    lines::lines(&client, &functions, event_id, since_ms.saturating_sub(CLOCKS_DIFFER_MS)).await
+    lines::lines(&client, &log_groups, event_id, since_ms.saturating_sub(CLOCKS_DIFFER_MS)).await
 }
 
 /// Says a thing once.

@@ -87,6 +87,11 @@ pub(crate) fn complaint(code: u32, message: &str) -> Value {
     json!({"status": false, "code": code, "message": message})
 }
 
+/// An answer in the frame of the v3 APIs.
+pub(crate) fn v3_data(data: &Value) -> Value {
+    json!({"data": data, "errors": null, "warnings": null})
+}
+
 /// An error in the frame of the v3 APIs.
 pub(crate) fn v3_error(code: u32, message: &str) -> Value {
     json!({"data": null, "errors": [{"code": code, "message": message}], "warnings": null})

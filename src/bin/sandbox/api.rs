@@ -1,7 +1,9 @@
 //! Capillary's paths. Sources: the public API reference, v2 and v3.
 
+mod event_log;
 mod several;
 mod single;
+mod webhooks;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +15,7 @@ use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -39,6 +41,12 @@ pub(crate) fn routes() -> Router<Arc<Sandbox>> {
         .route("/v2/coupon", get(several::coupons))
         .route("/v2/pointsLedger/getLedgerExplodeInfo", get(several::ledger_entries))
         .route("/api_gateway/v2/audits", get(audits))
+        .route("/v3/webHooks", get(webhooks::list).post(webhooks::register))
+        .route("/v3/webHooks/{id}", put(webhooks::update).delete(webhooks::switch_off))
+        .route("/v3/webHooks/eventLog/requestId/{id}", get(event_log::of_request))
+        .route("/v3/webHooks/eventLog/refId/{id}", get(event_log::of_reference))
+        .route("/v3/webHooks/eventLog/{id}", get(event_log::of_event))
+        .route("/v3/events/consumer-groups/{id}/metrics", get(event_log::metrics))
         .route(TOKEN_PATH, post(generate_token))
         .fallback(unknown_path)
 }

@@ -79,7 +79,7 @@ pub(crate) fn merge_customers(sandbox: &Sandbox, victim: u64, survivor: u64, sta
         world.entities.become_so(&kept_key, EntityState { body: body.clone(), standing: kept.standing });
 
         let occasion = Occasion::api_call();
-        world.audits.push(Row::of_merge(world.webhook.org_id, survivor, &occasion, [&lost.body, &kept.body], &taken));
+        world.audits.push(Row::of_merge(world.conduct.org_id, survivor, &occasion, [&lost.body, &kept.body], &taken));
         let data = event_data::customers_merged(&lost.body, &body);
         let event_id = tell(world, "loyaltyCustomerMerge", &occasion.request_id, &occasion, &data);
         Change { entity: body, request_id: occasion.request_id, event_id }
@@ -94,20 +94,17 @@ pub(crate) fn delete_customer(sandbox: &Sandbox, id: u64) -> Change {
         world.entities.hear_of(&key);
         world.entities.become_so(&key, EntityState { body: body.clone(), standing: Standing::of(StandingName::Deleted) });
         let occasion = Occasion::without_call();
-        world.audits.push(Row::of_deletion(world.webhook.org_id, id, &occasion));
+        world.audits.push(Row::of_deletion(world.conduct.org_id, id, &occasion));
         let data = event_data::customer_deleted(&body, occasion.at);
         let event_id = tell(world, "customerUpdated", &id.to_string(), &occasion, &data);
         Change { entity: body, request_id: occasion.request_id, event_id }
     })
 }
 
-/// Queues the event and returns its id. Without a webhook nobody is told, neither now nor later.
+/// Queues the event and returns its id. Without a webhook that takes it nobody is told, neither now nor later.
 fn tell(world: &mut World, name: &str, subject: &str, occasion: &Occasion, data: &Value) -> Option<String> {
-    world.webhook.url.as_ref()?;
-    let event = Event::new(&world.webhook, name, subject, occasion, data);
-    let id = event.id.clone();
-    world.deliveries.enqueue(event);
-    id
+    let event = Event::new(&world.conduct, name, subject, occasion, data);
+    event.id.clone().filter(|_| world.send(&event))
 }
 
 fn with_identifiers_of(survivor: &Value, victim: &Value) -> Value {

@@ -6,8 +6,9 @@ use axum::body::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::backoff::Backoff;
+use crate::clock::now_ms;
+use crate::conduct::Conduct;
 use crate::events::Event;
-use crate::webhook::Webhook;
 
 #[derive(Default)]
 pub(crate) struct Deliveries {
@@ -15,16 +16,27 @@ pub(crate) struct Deliveries {
     begun: u64,
 }
 
-/// One event and what became of it.
+/// One event for one webhook, and what became of it.
 #[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Delivery {
     #[serde(skip)]
     number: u64,
-    event_id: Option<String>,
-    event_name: Option<String>,
-    state: DeliveryState,
-    attempts: Vec<Attempt>,
+    pub(crate) event_id: Option<String>,
+    pub(crate) event_name: Option<String>,
+    #[serde(skip)]
+    pub(crate) ref_id: Option<String>,
+    #[serde(skip)]
+    pub(crate) request_id: Option<String>,
+    /// When it came, in milliseconds since 1970.
+    #[serde(skip)]
+    pub(crate) ingested_at: u64,
+    /// When it was first sent.
+    #[serde(skip)]
+    pub(crate) begun_at: Option<u64>,
+    pub(crate) web_hook_id: String,
+    pub(crate) state: DeliveryState,
+    pub(crate) attempts: Vec<Attempt>,
     #[serde(skip)]
     body: Bytes,
     /// Who holds it: nobody else sends it, and who holds it sends nothing else.
@@ -51,13 +63,13 @@ pub(crate) enum DeliveryState {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Attempt {
     /// Milliseconds since 1970.
-    at: u64,
+    pub(crate) at: u64,
     /// Sandbox time since the first attempt.
     age_seconds: u64,
     #[serde(flatten)]
-    outcome: Outcome,
+    pub(crate) outcome: Outcome,
     /// Real milliseconds.
-    took_ms: u64,
+    pub(crate) took_ms: u64,
 }
 
 /// What came of an attempt.
@@ -76,27 +88,32 @@ enum Verdict {
 }
 
 impl Outcome {
-    /// The retry rules of the current guide; where it says nothing, the webhook's switches.
-    fn verdict(self, webhook: &Webhook) -> Verdict {
+    /// The retry rules of the current guide; where it says nothing, the sandbox's switches.
+    fn verdict(self, conduct: &Conduct) -> Verdict {
         let again_if = |resend| if resend { Verdict::Again } else { Verdict::Final };
         match self {
             Self::Status(200..=299) => Verdict::Done,
             Self::Status(400) => Verdict::Final,
             Self::Status(429) | Self::Error(_) => Verdict::Again,
-            Self::Status(401..=499) => again_if(webhook.resend_4xx),
-            Self::Status(500..=599) => again_if(webhook.resend_5xx),
+            Self::Status(401..=499) => again_if(conduct.resend_4xx),
+            Self::Status(500..=599) => again_if(conduct.resend_5xx),
             Self::Status(_) => Verdict::Final,
         }
     }
 }
 
 impl Deliveries {
-    pub(crate) fn enqueue(&mut self, event: Event) {
+    pub(crate) fn enqueue(&mut self, event: Event, web_hook_id: String) {
         self.begun += 1;
         self.list.push(Delivery {
             number: self.begun,
             event_id: event.id,
             event_name: event.name,
+            ref_id: event.ref_id,
+            request_id: event.request_id,
+            ingested_at: now_ms(),
+            begun_at: None,
+            web_hook_id,
             state: DeliveryState::Waiting,
             attempts: Vec::new(),
             body: event.body,
@@ -105,9 +122,11 @@ impl Deliveries {
         });
     }
 
-    /// Gives the oldest event that nobody holds to this lane.
-    pub(crate) fn take(&mut self, lane: usize) -> Option<u64> {
-        let free = |delivery: &&mut Delivery| delivery.lane.is_none() && delivery.state == DeliveryState::Waiting;
+    /// Gives the oldest event of this webhook that nobody holds to this lane.
+    pub(crate) fn take(&mut self, web_hook_id: &str, lane: usize) -> Option<u64> {
+        let free = |delivery: &&mut Delivery| {
+            delivery.web_hook_id == web_hook_id && delivery.lane.is_none() && delivery.state == DeliveryState::Waiting
+        };
         let delivery = self.list.iter_mut().find(free)?;
         delivery.lane = Some(lane);
         Some(delivery.number)
@@ -128,6 +147,7 @@ impl Deliveries {
     pub(crate) fn begin_attempt(&mut self, number: u64) -> Option<Bytes> {
         let delivery = self.held(number)?;
         delivery.state = DeliveryState::Sending;
+        delivery.begun_at.get_or_insert_with(now_ms);
         Some(delivery.body.clone())
     }
 
@@ -138,12 +158,12 @@ impl Deliveries {
         at: u64,
         took: Duration,
         outcome: Outcome,
-        webhook: &Webhook,
+        conduct: &Conduct,
     ) -> Option<Duration> {
         let delivery = self.held(number)?;
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         delivery.attempts.push(Attempt { at, age_seconds: delivery.backoff.age().as_secs(), outcome, took_ms });
-        let (state, wait) = match outcome.verdict(webhook) {
+        let (state, wait) = match outcome.verdict(conduct) {
             Verdict::Done => (DeliveryState::Delivered, None),
             Verdict::Final => (DeliveryState::Refused, None),
             Verdict::Again => match delivery.backoff.after_attempt(took) {
@@ -156,6 +176,11 @@ impl Deliveries {
             delivery.lane = None;
         }
         wait
+    }
+
+    /// Oldest first.
+    pub(crate) fn all(&self) -> &[Delivery] {
+        &self.list
     }
 
     pub(crate) fn listed(&self, state: Option<DeliveryState>) -> Vec<Delivery> {

@@ -5,15 +5,18 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::clock::now_ms;
-use crate::webhook::{Form, Webhook};
+use crate::conduct::{Conduct, Form};
 
 /// How long the envelope is later than the event, as in the samples.
 const ENVELOPE_TAKES_MS: u64 = 14;
 
 /// Something to deliver.
+#[derive(Clone)]
 pub(crate) struct Event {
     pub(crate) id: Option<String>,
     pub(crate) name: Option<String>,
+    pub(crate) ref_id: Option<String>,
+    pub(crate) request_id: Option<String>,
     pub(crate) body: Bytes,
 }
 
@@ -37,11 +40,11 @@ impl Occasion {
 
 impl Event {
     /// `subject` is the part of `refId` after the org.
-    pub(crate) fn new(webhook: &Webhook, name: &str, subject: &str, occasion: &Occasion, data: &Value) -> Self {
+    pub(crate) fn new(conduct: &Conduct, name: &str, subject: &str, occasion: &Occasion, data: &Value) -> Self {
         let id = Uuid::new_v4().to_string();
-        let org = webhook.org_id;
+        let org = conduct.org_id;
         let ref_id = format!("{org}_{subject}");
-        let body = match webhook.form {
+        let body = match conduct.form {
             Form::Flat => json!({
                 "eventName": name,
                 "eventId": id,
@@ -68,13 +71,20 @@ impl Event {
                 },
             }),
         };
-        Self { id: Some(id), name: Some(name.to_owned()), body: Bytes::from(body.to_string()) }
+        Self {
+            id: Some(id),
+            name: Some(name.to_owned()),
+            ref_id: Some(ref_id),
+            request_id: Some(occasion.request_id.clone()),
+            body: Bytes::from(body.to_string()),
+        }
     }
 
     /// An event of a test's own making, byte for byte. `told` is the same, read.
     pub(crate) fn as_given(body: Bytes, told: &Value) -> Self {
         let text = |place: &str| told.pointer(place).and_then(Value::as_str).map(str::to_owned);
-        let name = text("/eventName").or_else(|| text("/attributes/eventName")).or_else(|| text("/eventType"));
-        Self { id: text("/eventId"), name, body }
+        let either = |name: &str| text(&format!("/{name}")).or_else(|| text(&format!("/attributes/{name}")));
+        let name = either("eventName").or_else(|| text("/eventType"));
+        Self { id: text("/eventId"), name, ref_id: either("refId"), request_id: either("apiRequestId"), body }
     }
 }

@@ -15,7 +15,9 @@
 //!
 //! api         Capillary's paths, the token
 //!  ├ single      one entity: customers, transactions, cards, groups
-//!  └ several     several at once: coupons, the ledger
+//!  ├ several     several at once: coupons, the ledger
+//!  ├ webhooks    webhooks
+//!  └ event_log   what became of events, and how many
 //! audits      Capillary's audit API
 //! answers     the documented bodies
 //! templates   entities that nobody spoke of
@@ -33,7 +35,11 @@
 //! event_data  what events say
 //! deliveries  the events to be sent and those that were; what an answer means
 //! backoff     when an event is sent again, and when it is given up
-//! webhook     where and how events are sent
+//! webhook     where events are sent, and which ones
+//! webhooks    all of them
+//! catalogue   the names of events
+//! conduct     how events are told and sent
+//! setup       what /sandbox/webhook sets of all this
 //! sender      the lanes that send them
 //! ```
 
@@ -42,8 +48,10 @@ mod api;
 mod audit_rows;
 mod audits;
 mod backoff;
+mod catalogue;
 mod changes;
 mod clock;
+mod conduct;
 mod connection;
 mod control;
 mod deliveries;
@@ -57,9 +65,11 @@ mod keys;
 mod patches;
 mod sender;
 mod settings;
+mod setup;
 mod state;
 mod templates;
 mod webhook;
+mod webhooks;
 
 use std::error::Error;
 use std::io::Write;

@@ -11,7 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
 use serde_json::Value;
 
-use crate::webhook::{Webhook, header_texts};
+use crate::setup::Destination;
+use crate::webhook::header_texts;
 
 const BASIC_USER: &str = "sandbox-user";
 const BASIC_PASSWORD: &str = "sandbox-password";
@@ -27,7 +28,7 @@ pub(crate) struct Settings {
     /// The one `Authorization` header that is let in beside OAuth tokens.
     pub(crate) basic_authorization: String,
     /// Where events go until a test or a developer says otherwise.
-    pub(crate) webhook: Webhook,
+    pub(crate) webhook: Destination,
 }
 
 impl Settings {
@@ -74,9 +75,9 @@ fn basic_authorization(user: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(pair))
 }
 
-fn webhook(url: Option<String>, headers_file: Option<String>) -> Result<Webhook, String> {
+fn webhook(url: Option<String>, headers_file: Option<String>) -> Result<Destination, String> {
     let headers = headers_file.map_or_else(|| Ok(BTreeMap::new()), |path| headers(&path))?;
-    Webhook::new(url, headers).map_err(|complaint| format!("{WEBHOOK_URL} or {WEBHOOK_HEADERS_FILE}: {complaint}"))
+    Destination::new(url, headers).map_err(|complaint| format!("{WEBHOOK_URL} or {WEBHOOK_HEADERS_FILE}: {complaint}"))
 }
 
 /// An object of names and values, or the receiver's secret, which has one beneath `headers`. No error repeats a value.

@@ -13,13 +13,15 @@ use tokio::sync::watch;
 use crate::answers::Answers;
 use crate::audit_rows::Row;
 use crate::clock::now_ms;
+use crate::conduct::Conduct;
 use crate::deliveries::Deliveries;
 use crate::entities::{Entities, EntityState};
+use crate::events::Event;
 use crate::faults::Fault;
 use crate::forms::Forms;
 use crate::keys::Key;
 use crate::settings::Settings;
-use crate::webhook::Webhook;
+use crate::webhooks::Webhooks;
 
 /// What every handler shares.
 pub(crate) struct Sandbox {
@@ -39,7 +41,9 @@ pub(crate) struct World {
     pub(crate) replica_lag: Duration,
     /// Oldest first.
     pub(crate) audits: Vec<Row>,
-    pub(crate) webhook: Webhook,
+    /// How events are told and sent, whichever webhook they are for.
+    pub(crate) conduct: Conduct,
+    pub(crate) webhooks: Webhooks,
     pub(crate) deliveries: Deliveries,
     pub(crate) faults: Vec<Fault>,
     pub(crate) calls: Vec<Call>,
@@ -68,7 +72,8 @@ pub(crate) struct NeverSent;
 
 impl Sandbox {
     pub(crate) fn new(settings: Settings) -> serde_json::Result<Self> {
-        let world = World { webhook: settings.webhook.clone(), ..World::default() };
+        let mut world = World::default();
+        settings.webhook.clone().give_to(world.webhooks.own_mut());
         Ok(Self { settings, answers: Answers::load()?, world: Mutex::new(world), news: watch::Sender::default() })
     }
 
@@ -93,13 +98,15 @@ impl Sandbox {
 }
 
 impl World {
-    /// Forgets all but the tokens, which end in their own time as they do at Capillary's. The webhook is that of the start.
+    /// Forgets all but the tokens, which end in their own time as they do at Capillary's. The webhook is that of the start, and the only one.
     pub(crate) fn reset(&mut self, settings: &Settings) {
         self.entities = Entities::default();
         self.forms = Forms::default();
         self.replica_lag = Duration::ZERO;
         self.audits.clear();
-        self.webhook = settings.webhook.clone();
+        self.conduct = Conduct::default();
+        self.webhooks.reset();
+        settings.webhook.clone().give_to(self.webhooks.own_mut());
         self.deliveries.forget();
         self.faults.clear();
         self.calls.clear();
@@ -120,6 +127,16 @@ impl World {
     pub(crate) fn seen_transaction(&mut self, sandbox: &Sandbox, id: u64, asked_type: &str) -> EntityState {
         let seen = self.entities.seen(&Key::Transaction(id), self.replica_lag);
         seen.unwrap_or_else(|| EntityState::untouched(sandbox.answers.templates.transaction(id, asked_type)))
+    }
+
+    /// Queues an event for each webhook that takes it; whether there was one. What nobody takes is told to nobody, neither now nor later.
+    pub(crate) fn send(&mut self, event: &Event) -> bool {
+        let takers = self.webhooks.takers(event.name.as_deref());
+        let is_taken = !takers.is_empty();
+        for web_hook_id in takers {
+            self.deliveries.enqueue(event.clone(), web_hook_id);
+        }
+        is_taken
     }
 
     fn begin_call(&mut self, request: &Request) -> u64 {

@@ -1,6 +1,6 @@
 //! Calls that an operator makes: any path, answered as it is.
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -10,8 +10,18 @@ use crate::{
     ports::{Clock, SecretStore},
 };
 
+/// An answer. It does not print: the body may be somebody's data.
+pub struct Answered {
+    /// HTTP's.
+    pub status: StatusCode,
+    /// HTTP's.
+    pub headers: HeaderMap,
+    /// The bytes, read to their end.
+    pub body: Vec<u8>,
+}
+
 impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
-    /// Makes a call with the credentials for an org, or those that go for all: the status and the body of the answer, whatever they are.
+    /// Makes a call with the credentials for an org, or those that go for all: the answer, whatever it is.
     ///
     /// # Errors
     /// There are no credentials, Capillary refuses them, or it could not be reached.
@@ -22,7 +32,7 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
         path: &[&str],
         query: &[(&str, &str)],
         body: Option<&Value>,
-    ) -> Result<(StatusCode, Vec<u8>), FetchFailure> {
+    ) -> Result<Answered, FetchFailure> {
         let no_credentials = || FetchFailure::of_org("no credentials for this org: fill the secret");
         let credentials = self.credentials(org_id).await?.ok_or_else(no_credentials)?;
         let mut url = self.http.url(path)?;
@@ -37,6 +47,9 @@ impl<S: SecretStore, K: Clock + Clone> CapillaryClient<S, K> {
             })
         };
         let is_taken = |status| status != StatusCode::UNAUTHORIZED;
-        self.send(&credentials, request, |reply| is_taken(reply.status).then_some((reply.status, reply.body))).await
+        self.send(&credentials, request, |reply| {
+            is_taken(reply.status).then_some(Answered { status: reply.status, headers: reply.headers, body: reply.body })
+        })
+        .await
     }
 }

@@ -67,6 +67,19 @@ impl TestSandbox {
         self.asked(path).send().await.unwrap().json().await.unwrap()
     }
 
+    /// Says something to Capillary's API; with which status it is answered, and what.
+    pub(super) async fn say(&self, method: Method, path: &str, body: &Value) -> (StatusCode, Value) {
+        let response = self.request(method, path).header("authorization", basic_authorization()).json(body).send().await.unwrap();
+        (response.status(), response.json().await.unwrap())
+    }
+
+    /// Registers a webhook as Capillary's API takes it; its entry.
+    pub(super) async fn register(&self, name: &str, url: &str, event_names: &[&str]) -> Value {
+        let (status, answer) = self.say(Method::POST, "/v3/webHooks", &registration(name, url, event_names)).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        answer["data"].clone()
+    }
+
     /// The status of a control path that may refuse.
     pub(super) async fn put_status(&self, path: &str, body: Value) -> StatusCode {
         self.request(Method::PUT, path).json(&body).send().await.unwrap().status()
@@ -167,6 +180,21 @@ impl TestSandbox {
         let ended = tokio::time::timeout(Duration::from_secs(5), self.process.wait());
         ended.await.expect("the sandbox goes on after SIGTERM").unwrap()
     }
+}
+
+/// All that Capillary asks for in a registration.
+pub(super) fn registration(name: &str, url: &str, event_names: &[&str]) -> Value {
+    json!({
+        "name": name,
+        "eventNames": event_names,
+        "webHookUrl": url,
+        "webHookType": "HTTP",
+        "methodType": "POST",
+        "webHookHeaders": {"x-webhook-key": "k"},
+        "maxAllowedConnections": 1,
+        "active": true,
+        "customerIdentifiersToBeEnriched": [],
+    })
 }
 
 async fn changed(request: RequestBuilder) -> Changed {

@@ -1,4 +1,4 @@
-//! `capctl` as an operator runs it, on a world's own queues, tables and secrets.
+//! `capctl` as an operator runs it, on the deployed stack or on a world's own queues, tables and secrets.
 
 use std::process::{Output, Stdio};
 use std::time::Duration;
@@ -7,12 +7,19 @@ use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 
+use super::stack::Stack;
 use super::world::World;
 
 /// Longer than any command of the tests takes.
 const ENDS_WITHIN: Duration = Duration::from_secs(120);
 
+/// `capctl` with a deployment to work on.
+pub(crate) struct Capctl {
+    environment: Vec<(String, String)>,
+}
+
 /// What a run came to.
+#[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: i32,
     pub(crate) stdout: Vec<u8>,
@@ -21,6 +28,57 @@ pub(crate) struct Ran {
 
 /// A run that is under way; ends with the test.
 pub(crate) struct Running(Child);
+
+impl Capctl {
+    /// For a world's own tables and queues, as the environment tells them, and the Capillary there.
+    pub(crate) fn of(world: &World, capillary: &str) -> Self {
+        let mut environment = world.environment_asking(capillary);
+        environment.push(("WEBHOOK_SECRET_ID".into(), world.names.webhook_secret.clone()));
+        Self::in_environment(environment)
+    }
+
+    /// For the deployed stack, found by its name.
+    pub(crate) fn of_stack(stack: &Stack) -> Self {
+        let named = [
+            ("AWS_ENDPOINT_URL", stack.endpoint()),
+            ("AWS_REGION", stack.region()),
+            ("CAPCTL_STACK", "capillary-events".into()),
+            ("EVENTS_URL", stack.text("/eventsUrl")),
+        ];
+        Self::in_environment(named.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+
+    /// With the credentials of the local AWS, which takes any.
+    fn in_environment(mut environment: Vec<(String, String)>) -> Self {
+        let credentials =
+            [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_EC2_METADATA_DISABLED", "true")];
+        environment.extend(credentials.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        Self { environment }
+    }
+
+    /// The same with a variable changed; one without a value is taken away.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.environment.retain(|(known, _)| known != name);
+        self.environment.extend((!value.is_empty()).then(|| (name.to_owned(), value.to_owned())));
+        self
+    }
+
+    /// Runs a command to its end.
+    pub(crate) async fn run(&self, words: &[&str]) -> Ran {
+        self.start(words, "").await.end().await
+    }
+
+    /// Starts a command, with nothing of this process's environment and with something on standard input.
+    pub(crate) async fn start(&self, words: &[&str], input: &str) -> Running {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_capctl"));
+        command.args(words).env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().expect("capctl starts");
+        // One that ends without reading has closed it.
+        let _ = child.stdin.take().expect("an input").write_all(input.as_bytes()).await;
+        Running(child)
+    }
+}
 
 impl World {
     /// Runs a command to its end.
@@ -35,22 +93,10 @@ impl World {
 
     /// Starts a command, with variables added or changed.
     pub(crate) async fn start_capctl(&self, words: &[&str], input: &str, changes: &[(&str, &str)]) -> Running {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_capctl"));
-        command.args(words).env_clear().envs(self.receiver_environment());
-        command.envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")]);
-        command.env("CAPILLARY_SECRET_ID", &self.names.capillary_secret);
-        for (name, value) in changes {
-            if value.is_empty() {
-                command.env_remove(name);
-            } else {
-                command.env(name, value);
-            }
-        }
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        let mut child = command.spawn().expect("capctl starts");
-        // One that ends without reading has closed it.
-        let _ = child.stdin.take().expect("an input").write_all(input.as_bytes()).await;
-        Running(child)
+        let mut environment = self.receiver_environment();
+        environment.push(("CAPILLARY_SECRET_ID".into(), self.names.capillary_secret.clone()));
+        let capctl = changes.iter().fold(Capctl::in_environment(environment), |capctl, (name, value)| capctl.with(name, value));
+        capctl.start(words, input).await
     }
 }
 
@@ -92,6 +138,29 @@ impl Ran {
     pub(crate) fn error(&self, code: i32) -> &str {
         self.text(code);
         &self.stderr
+    }
+
+    /// The one object that `--json` prints, however it ended.
+    #[track_caller]
+    pub(crate) fn object(&self) -> Value {
+        serde_json::from_slice(&self.stdout).unwrap_or_else(|error| panic!("no JSON ({error}): {}", self.all()))
+    }
+
+    /// That these words are all in what it printed.
+    #[track_caller]
+    pub(crate) fn says(&self, words: &[&str]) {
+        let text = String::from_utf8_lossy(&self.stdout);
+        for word in words {
+            assert!(text.contains(word), "{word:?} is not in:\n{}", self.all());
+        }
+    }
+
+    /// That none of these is anywhere.
+    #[track_caller]
+    pub(crate) fn keeps_secret(&self, secrets: &[&str]) {
+        for (position, secret) in secrets.iter().enumerate() {
+            assert!(!self.all().contains(secret), "secret {position} is told");
+        }
     }
 
     /// Everything that anybody could have seen of it.

@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 
 use super::{http, wait};
 
+/// The one user who is let in without a token; the password goes as its MD5.
+const BASIC: &str = "Basic c2FuZGJveC11c2VyOjkxMWI3YmY1NWI3YjAzY2RmZTJhZjlkMWU2OGU0ODk3";
+
 /// A running stand-in for Capillary's APIs.
 pub(crate) struct Capillary {
     child: Child,
@@ -110,6 +113,22 @@ impl Capillary {
         let answer = self.checked(self.client.get(format!("{}/sandbox/calls", self.url))).await;
         let calls: Vec<Value> = serde_json::from_str(&answer).expect("a list of calls");
         calls.into_iter().filter(|call| call["path"].as_str().is_some_and(|text| text.starts_with(path))).collect()
+    }
+
+    /// Says something to Capillary's API itself; the answer's `data`.
+    pub(crate) async fn say(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> Value {
+        let mut request = self.client.request(method, format!("{}{path}", self.url)).header("authorization", BASIC);
+        request = request.header("content-type", "application/json");
+        if let Some(body) = body {
+            request = request.body(body.to_string());
+        }
+        let answer: Value = serde_json::from_str(&self.checked(request).await).expect("an answer in JSON");
+        answer["data"].clone()
+    }
+
+    /// The webhooks that are registered, header values included.
+    pub(crate) async fn webhooks(&self) -> Vec<Value> {
+        self.say(reqwest::Method::GET, "/v3/webHooks", None).await.as_array().expect("a list").clone()
     }
 
     async fn put(&self, path: &str, body: Value) {

@@ -5,7 +5,9 @@ pub(crate) mod snapshots;
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aws_sdk_dynamodb::types::{AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TimeToLiveSpecification,
+};
 use aws_sdk_sqs::types::{MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -108,7 +110,7 @@ impl World {
         self.environment_asking(self.capillary().await.url())
     }
 
-    fn environment_asking(&self, capillary: &str) -> Vec<(String, String)> {
+    pub(crate) fn environment_asking(&self, capillary: &str) -> Vec<(String, String)> {
         let mut environment = self.common_environment();
         environment.extend([
             ("SNAPSHOTS_TABLE".into(), self.names.snapshots_table.clone()),
@@ -192,6 +194,13 @@ impl World {
     pub(crate) async fn put_row(&self, row: &Row) {
         let put = self.aws.dynamodb.put_item().table_name(&self.names.events_table).set_item(Some(row.0.clone()));
         put.send().await.expect("the row is put");
+    }
+
+    /// Switches on that a table forgets what is past its time.
+    pub(crate) async fn forgets(&self, table: &str) {
+        let ttl = TimeToLiveSpecification::builder().attribute_name("expiresAt").enabled(true).build().expect("a setting");
+        let update = self.aws.dynamodb.update_time_to_live().table_name(table).time_to_live_specification(ttl);
+        update.send().await.expect("the table's setting is changed");
     }
 
     /// Deletes a row, as DynamoDB does some time after its expiry.

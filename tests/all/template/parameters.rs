@@ -101,6 +101,9 @@ fn the_outputs_that_tools_read_are_there() {
         "CapillarySecretArn",
         "ReceiverFunctionName",
         "EnricherFunctionName",
+        "ReceiverLogGroupName",
+        "EnricherLogGroupName",
+        "CapillaryBaseUrl",
     ] {
         assert!(outputs.contains_key(name), "no output {name}");
     }

@@ -28,15 +28,15 @@ pub(super) struct Line {
 /// The lines about an event since a time, the oldest first.
 pub(super) async fn lines(
     client: &Client,
-    functions: &[(&'static str, &str)],
+    log_groups: &[(&'static str, &str)],
     event_id: &str,
     since_ms: i64,
 ) -> Result<Vec<Line>, Failure> {
     let mut found = Vec::new();
-    for (function, name) in functions {
+    for (function, log_group) in log_groups {
         let mut pages = client
             .filter_log_events()
-            .log_group_name(format!("/aws/lambda/{name}"))
+            .log_group_name(*log_group)
             .filter_pattern(format!("{{ $.event_id = \"{}\" }}", event_id.replace(['"', '\\'], "*")))
             .start_time(since_ms)
             .into_paginator()

@@ -127,6 +127,9 @@ impl LogRow {
         if let Some(at) = self.ingested_at {
             tell("at Capillary", moment(at, now_ms));
         }
+        if let (Some(started), true) = (self.started_at, self.ended_at.is_some()) {
+            tell("sent", moment(started, now_ms));
+        }
         let answer = self.http_status.map(|status| format!(", answered {status}")).unwrap_or_default();
         let took = self.took_ms.map(|took| format!(" in {}", duration(took))).unwrap_or_default();
         match (self.started_at, self.ended_at) {
@@ -196,12 +199,13 @@ impl Line {
         let outcome = self.outcome.clone().unwrap_or_default();
         let status = self.http_status.map(|status| format!(" {status}")).unwrap_or_default();
         let again = self.receive_count.filter(|count| *count > 1).map(|count| format!(" (time {count})")).unwrap_or_default();
-        vec![
+        let mut cells = vec![
             cell(format!("  {}", time(self.at)), Tone::Faint),
             cell(self.function, Tone::Faint),
             plain(format!("{outcome}{status}{again}")),
-            plain(self.cause.clone().unwrap_or_default()),
-        ]
+        ];
+        cells.extend(self.cause.clone().map(plain));
+        cells
     }
 }
 

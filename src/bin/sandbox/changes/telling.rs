@@ -4,12 +4,12 @@ use serde_json::Value;
 
 use super::{Telling, tell};
 use crate::audit_rows::Row;
+use crate::conduct::Tells;
 use crate::difference;
 use crate::event_data::{self, cards, groups};
 use crate::events::Occasion;
 use crate::keys::Key;
 use crate::state::{Sandbox, World};
-use crate::webhook::Tells;
 
 /// From one state to the next.
 pub(super) struct Step<'a> {
@@ -36,8 +36,8 @@ fn customer(world: &mut World, id: u64, step: &Step) -> Option<String> {
     let name = step.choice.name(Some(if step.is_known { "customerUpdated" } else { "customerAdded" }));
     let is_added = name.map_or(!step.is_known, |name| name == "customerAdded");
     let differences = difference::between(if is_added { &Value::Null } else { step.before }, step.after);
-    world.audits.extend(Row::of_customer(world.webhook.org_id, id, step.occasion, &differences));
-    let told = if world.webhook.tells == Tells::UpdatedFields { differences.as_slice() } else { &[] };
+    world.audits.extend(Row::of_customer(world.conduct.org_id, id, step.occasion, &differences));
+    let told = if world.conduct.tells == Tells::UpdatedFields { differences.as_slice() } else { &[] };
     let data = match name {
         Some("customerUpdated") => event_data::customer_updated(step.after, step.occasion.at, told),
         _ => event_data::customer(step.after, step.occasion.at),
@@ -61,7 +61,7 @@ fn card(world: &mut World, step: &Step) -> Option<String> {
     let differences = difference::between_cards(step.before, step.after);
     let id = step.after.get("id").and_then(Value::as_u64).unwrap_or_default();
     let states = [step.before, step.after];
-    world.audits.extend(Row::of_card(world.webhook.org_id, id, step.occasion, states, &differences));
+    world.audits.extend(Row::of_card(world.conduct.org_id, id, step.occasion, states, &differences));
     let name = step.choice.name((!differences.is_empty()).then_some("cardUpdated"))?;
     tell(world, name, &id.to_string(), step.occasion, &cards::updated(step.before, step.after))
 }

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::{Shared, complaint};
 use crate::deliveries::{Delivery, DeliveryState};
 use crate::events::Event;
+use crate::setup;
 use crate::state::Sandbox;
 
 pub(super) fn routes() -> Router<Arc<Sandbox>> {
@@ -25,14 +26,17 @@ pub(super) fn routes() -> Router<Arc<Sandbox>> {
 }
 
 async fn show_webhook(State(sandbox): Shared) -> Json<Value> {
-    Json(sandbox.world().webhook.shown())
+    let world = sandbox.world();
+    Json(setup::shown(&world.conduct, world.webhooks.own()))
 }
 
 /// Takes a merge patch, so that `{"active": false}` alone pauses.
 async fn set_webhook(State(sandbox): Shared, Json(patch): Json<Value>) -> Response {
     let changed = sandbox.change(|world| {
-        world.webhook = world.webhook.patched(&patch)?;
-        Ok::<_, String>(world.webhook.shown())
+        let (conduct, destination) = setup::patched(&world.conduct, world.webhooks.own(), &patch)?;
+        world.conduct = conduct;
+        destination.give_to(world.webhooks.own_mut());
+        Ok::<_, String>(setup::shown(&world.conduct, world.webhooks.own()))
     });
     match changed {
         Ok(shown) => Json(shown).into_response(),
@@ -47,11 +51,11 @@ async fn send_event(State(sandbox): Shared, body: Bytes) -> Response {
         _ => return complaint("an event is a JSON object"),
     };
     sandbox.change(|world| {
-        if world.webhook.url.is_none() {
-            return (StatusCode::CONFLICT, Json(json!({"error": "there is no webhook"}))).into_response();
+        if world.send(&Event::as_given(body, &told)) {
+            StatusCode::ACCEPTED.into_response()
+        } else {
+            (StatusCode::CONFLICT, Json(json!({"error": "there is no webhook for it"}))).into_response()
         }
-        world.deliveries.enqueue(Event::as_given(body, &told));
-        StatusCode::ACCEPTED.into_response()
     })
 }
 

@@ -1,0 +1,105 @@
+//! The headers that the receiver wants, from the webhook secret. Nothing in here prints a value.
+
+use std::collections::BTreeMap;
+
+use aws_config::SdkConfig;
+use capillary_events::{auth::WebhookSecret, secret::Meaning};
+use serde::Deserialize;
+
+use crate::{capillary::Secret, output::Failure};
+
+/// Header names, each with the values that are accepted: first the present one, then older ones.
+#[derive(Deserialize)]
+pub(super) struct Headers {
+    headers: BTreeMap<String, Vec<String>>,
+}
+
+/// What a webhook sends of a header that the receiver wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Match {
+    /// The first value of the secret.
+    Present,
+    /// One of the others: accepted until it is taken out of the secret.
+    Older,
+    /// None of them.
+    Different,
+    /// Nothing.
+    Missing,
+    /// More than one, in different spellings of the name.
+    Several,
+}
+
+/// Reads the secret; none of it is in an error.
+pub(super) async fn read(aws: &SdkConfig, id: &str) -> Result<Headers, Failure> {
+    const REMEDY: &str = "fill it with `capctl secrets set webhook`";
+    let Some(text) = Secret::new(aws, id).text().await? else {
+        return Err(Failure::Usage(format!("the webhook secret was never filled: {REMEDY}")));
+    };
+    parse(&text).map_err(|problem| Failure::Usage(format!("{problem}: {REMEDY}")))
+}
+
+fn parse(text: &str) -> Result<Headers, &'static str> {
+    // What the receiver does not understand is not for a webhook either.
+    WebhookSecret::parse(text)?;
+    serde_json::from_str(text).map_err(|_| "the webhook secret is not of the right form")
+}
+
+impl Headers {
+    /// The headers that the receiver wants.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.headers.keys().map(|name| name.trim())
+    }
+
+    /// What to register: of each header the first value.
+    pub(super) fn to_send(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers.iter().filter_map(|(name, values)| Some((name.trim(), values.first()?.as_str())))
+    }
+
+    /// How the headers that a webhook sends fit those of the secret.
+    pub(super) fn compare<'a>(&'a self, sent: &'a [(String, String)]) -> impl Iterator<Item = (&'a str, Match)> {
+        self.headers.iter().map(|(name, values)| {
+            let name = name.trim();
+            let mut of_name = sent.iter().filter(|(sent, _)| sent.trim().eq_ignore_ascii_case(name));
+            let fit = match (of_name.next(), of_name.next()) {
+                (None, _) => Match::Missing,
+                (Some(_), Some(_)) => Match::Several,
+                (Some((_, value)), None) => match values.iter().position(|known| known == value) {
+                    Some(0) => Match::Present,
+                    Some(_) => Match::Older,
+                    None => Match::Different,
+                },
+            };
+            (name, fit)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_compared_by_name_without_case_and_by_value_with() {
+        let headers = parse(r#"{"headers": {"authorization": ["Basic new", "Basic old"], "x-key": ["k"]}}"#).ok().unwrap();
+        let cases = [
+            (vec![("Authorization", "Basic new"), ("X-Key", "k")], [Match::Present, Match::Present]),
+            (vec![("AUTHORIZATION", "Basic old"), ("x-key", "K")], [Match::Older, Match::Different]),
+            (vec![("", "")], [Match::Missing, Match::Missing]),
+            (vec![("x-key", "k"), ("X-Key", "k")], [Match::Missing, Match::Several]),
+            (vec![], [Match::Missing, Match::Missing]),
+        ];
+        for (sent, expected) in cases {
+            let sent: Vec<(String, String)> =
+                sent.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let found: Vec<Match> = headers.compare(&sent).map(|(_, fit)| fit).collect();
+            assert_eq!(found, expected, "{:?}", sent.iter().map(|(name, _)| name).collect::<Vec<_>>());
+        }
+        assert!(headers.to_send().eq([("authorization", "Basic new"), ("x-key", "k")]));
+    }
+
+    #[test]
+    fn a_secret_that_the_receiver_does_not_understand_is_none() {
+        assert!(parse(r#"{"headers": {}}"#).is_err());
+        assert!(parse(r#"{"headers": {"authorization": "Basic new"}}"#).is_err());
+    }
+}
