@@ -64,7 +64,7 @@ async fn a_header_is_rotated_without_a_delivery_refused() {
     assert_eq!(running.send(&delivery(AUTHORIZATION)).await.status, 200);
 
     let told = world.fill(&["webhook", "--header", "Authorization"], &format!("{new}\n")).await;
-    assert!(told.contains("2 values accepted") && told.contains("`capctl webhook update`"), "{told}");
+    assert!(told.contains("2 values accepted") && told.contains("`capctl webhook update --headers`"), "{told}");
     assert!(told.contains("--drop-old --header Authorization"), "{told}");
     let headers = json!({"authorization": [new, AUTHORIZATION], "x-webhook-key": [WEBHOOK_KEY]});
     assert_eq!(world.webhook_secret().await["headers"], headers, "the new one first, since that is what Capillary is given");

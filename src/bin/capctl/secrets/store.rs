@@ -40,7 +40,8 @@ impl Store {
             Ok(answer) => {
                 let since_ms = answer.created_date().and_then(|at| at.to_millis().ok());
                 let version = answer.version_id.unwrap_or_default();
-                Ok(answer.secret_string.map(|text| Present { text, since_ms, version }))
+                let text = answer.secret_string.filter(|text| !text.trim().is_empty());
+                Ok(text.map(|text| Present { text, since_ms, version }))
             }
             Err(error) if error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception) => Ok(None),
             Err(error) => Err(coded_failure("SecretsManager.GetSecretValue", &error)),
