@@ -44,8 +44,8 @@ impl World {
 
 #[track_caller]
 fn tells_nothing(ran: &Ran) {
-    let encoded = STANDARD.encode(MARK);
-    for value in [MARK, encoded.trim_end_matches('='), AUTHORIZATION, WEBHOOK_KEY, "sandbox-key", "sandbox-secret"] {
+    let password = STANDARD.encode(format!("capillary:{MARK}"));
+    for value in [MARK, &password, AUTHORIZATION, WEBHOOK_KEY, "sandbox-key", "sandbox-secret"] {
         assert!(!ran.all().contains(value), "a value is told: {}", ran.all());
     }
 }
@@ -64,15 +64,22 @@ async fn a_header_is_rotated_without_a_delivery_refused() {
     assert_eq!(running.send(&delivery(AUTHORIZATION)).await.status, 200);
 
     let told = world.fill(&["webhook", "--header", "Authorization"], &format!("{new}\n")).await;
-    assert!(told.contains("2 values accepted") && told.contains("`capctl webhook update --headers`"), "{told}");
-    assert!(told.contains("--drop-old --header Authorization"), "{told}");
+    assert!(told.contains("2 values accepted") && told.contains("wait five minutes"), "{told}");
+    assert!(told.contains("--drop-old --header Authorization --hold-for 1h"), "{told}");
     let headers = json!({"authorization": [new, AUTHORIZATION], "x-webhook-key": [WEBHOOK_KEY]});
     assert_eq!(world.webhook_secret().await["headers"], headers, "the new one first, since that is what Capillary is given");
     for value in [&new, AUTHORIZATION] {
         assert_eq!(running.send(&delivery(value)).await.status, 200, "both are accepted at once");
     }
 
-    let told = world.fill(&["webhook", "--drop-old", "--header", "authorization"], "").await;
+    let before = world.webhook_secret().await;
+    let unguarded = [(&["--drop-old"][..], String::new()), (&["--file", "-"], json!({"headers": {"a": [MARK]}}).to_string())];
+    for (words, input) in unguarded {
+        let refused = world.secrets(&[&["set", "webhook"], words].concat(), &input).await;
+        assert!(refused.error(2).contains("would be refused, and lost: add --hold-for 1h"), "{}", refused.all());
+    }
+    assert_eq!(world.webhook_secret().await, before, "what would turn somebody away is not written by mistake");
+    let told = world.fill(&["webhook", "--drop-old", "--header", "authorization", "--no-hold"], "").await;
     assert!(told.contains("accepted no more"), "{told}");
     assert_eq!(world.webhook_secret().await["headers"]["authorization"], json!([new]));
     let next = world.receiver().await;
