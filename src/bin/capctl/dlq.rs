@@ -1,9 +1,11 @@
 //! `capctl dlq`: what lies in the dead-letter queue, and what becomes of it.
 
 mod drop;
+mod ended;
 mod filter;
 mod groups;
 mod list;
+mod newcomers;
 mod redrive;
 mod show;
 mod walk;
