@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::{EnrichmentStatus, TYPE_PREFIX, UNKNOWN};
 
@@ -27,12 +28,13 @@ struct Detail<'a> {
     data: Data<'a>,
 }
 
+/// Entities and changes are for people only, so an unexpected one must not cost the event its name: they are read apart.
 #[derive(Deserialize, Default)]
 struct Data<'a> {
-    #[serde(default, borrow)]
-    entities: Vec<Entity<'a>>,
-    #[serde(default, borrow)]
-    changes: Vec<Change<'a>>,
+    #[serde(borrow)]
+    entities: Option<&'a RawValue>,
+    #[serde(borrow)]
+    changes: Option<&'a RawValue>,
     enrichment: Option<Enrichment>,
 }
 
@@ -84,19 +86,21 @@ struct Summary<'a> {
 impl Published {
     /// Reads a detail, which may be a stored one.
     pub fn read(detail: &str) -> Self {
-        let Detail { event_type, mut data } = serde_json::from_str(detail).unwrap_or_default();
-        for entity in &mut data.entities {
+        let Detail { event_type, data } = serde_json::from_str(detail).unwrap_or_default();
+        let mut entities: Vec<Entity<'_>> = read(data.entities);
+        for entity in &mut entities {
             // A card that was not found is known by its number alone.
             if entity.kind == "card" && entity.status != "found" {
                 entity.id = None;
             }
         }
-        let further = data.changes.len().saturating_sub(MAX_CHANGES_TOLD);
-        data.changes.truncate(MAX_CHANGES_TOLD);
+        let mut changes: Vec<Change<'_>> = read(data.changes);
+        let further = changes.len().saturating_sub(MAX_CHANGES_TOLD);
+        changes.truncate(MAX_CHANGES_TOLD);
         let summary = Summary {
             enrichment: data.enrichment,
-            entities: &data.entities,
-            changes: &data.changes,
+            entities: &entities,
+            changes: &changes,
             further_changes: Some(further).filter(|further| *further > 0),
         };
         Self {
@@ -105,6 +109,11 @@ impl Published {
             summary: serde_json::to_string(&summary).unwrap_or_default(),
         }
     }
+}
+
+/// A list; empty where it is none of that kind.
+fn read<'a, T: Deserialize<'a>>(list: Option<&'a RawValue>) -> Vec<T> {
+    list.and_then(|list| serde_json::from_str(list.get()).ok()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -137,6 +146,14 @@ mod tests {
         let card = |status: &str| json!({"data": {"entities": [{"type": "card", "id": "6001", "status": status}]}});
         assert_eq!(summary(&card("not_found"))["entities"], json!([{"type": "card", "status": "not_found"}]));
         assert_eq!(summary(&card("found"))["entities"], json!([{"type": "card", "id": "6001", "status": "found"}]));
+    }
+
+    #[test]
+    fn an_entity_of_a_form_that_nobody_knows_costs_the_event_neither_name_nor_status() {
+        let detail = json!({"type": "capillary.customerUpdated", "data": {"entities": [7], "enrichment": {"status": "partial"}}});
+        let read = Published::read(&detail.to_string());
+        assert_eq!((read.detail_type.as_str(), read.enrichment_status), ("customerUpdated", Some(EnrichmentStatus::Partial)));
+        assert_eq!(summary(&detail)["entities"], json!([]));
     }
 
     #[test]

@@ -238,7 +238,7 @@ fn headers_and_body(delivery: &Delivery) -> bool {
 }
 
 /// Types that print their texts, since these are ids, words of ours, or settings. Whoever adds one here says that it may stand in a log.
-const PRINT_TEXTS: [&str; 25] = [
+const PRINT_TEXTS: [&str; 26] = [
     // Ids of events and entities, names of events, fingerprints, orgs; conditions over them.
     "Attempt",
     "Claim",
@@ -255,6 +255,7 @@ const PRINT_TEXTS: [&str; 25] = [
     "Ending",
     "FetchFailure",
     "PortError",
+    "PublishedMark",
     "Token",
     // Settings, which hold the names of secrets and not the secrets.
     "BadPattern",

@@ -46,6 +46,7 @@ async fn the_deployed_stack_is_well() {
         ("Capillary", "open to the credentials: customers, transactions, cards, groups, coupons, points ledger"),
         ("clock", "agrees"),
         ("alarms", "is on"),
+        ("webhook", "Capillary sends here"),
     ] {
         assert_found(&ran, what, "good", words);
     }
@@ -114,6 +115,17 @@ async fn an_api_that_is_closed_to_the_credentials_is_named() {
     let ran = doctor(&world).await;
     assert_found(&ran, "Capillary", "bad", "closed to the credentials: coupons");
     assert_found(&ran, "Capillary", "good", "customers, transactions, cards, groups, points ledger");
+}
+
+#[tokio::test]
+async fn a_webhook_that_was_never_registered_or_is_switched_off_is_found() {
+    let world = world().await;
+    assert_found(&doctor(&world).await, "webhook", "bad", "no webhook sends to this deployment");
+    let capctl = Capctl::of(&world, world.capillary().await.url()).with("EVENTS_URL", "http://127.0.0.1:9/events");
+    assert_eq!(capctl.run(&["webhook", "register"]).await.code, 0);
+    assert_found(&doctor(&world).await, "webhook", "good", "with the headers of the secret");
+    capctl.run(&["webhook", "pause"]).await;
+    assert_found(&doctor(&world).await, "webhook", "bad", "it is switched off");
 }
 
 #[tokio::test]

@@ -64,7 +64,7 @@ async fn a_header_is_rotated_without_a_delivery_refused() {
     assert_eq!(running.send(&delivery(AUTHORIZATION)).await.status, 200);
 
     let told = world.fill(&["webhook", "--header", "Authorization"], &format!("{new}\n")).await;
-    assert!(told.contains("2 values accepted") && told.contains("`capctl webhook update`"), "{told}");
+    assert!(told.contains("2 values accepted") && told.contains("`capctl webhook update --headers`"), "{told}");
     assert!(told.contains("--drop-old --header Authorization"), "{told}");
     let headers = json!({"authorization": [new, AUTHORIZATION], "x-webhook-key": [WEBHOOK_KEY]});
     assert_eq!(world.webhook_secret().await["headers"], headers, "the new one first, since that is what Capillary is given");
@@ -198,6 +198,18 @@ async fn of_two_who_rotate_at_once_one_is_told_so() {
         versions.versions().iter().filter(|version| version.version_stages().iter().any(|name| name == stage)).count()
     };
     assert_eq!((named("AWSCURRENT"), named("AWSPREVIOUS")), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_answer_is_not_taken_for_somebody_else() {
+    let world = World::new().await;
+    for call in ["PutSecretValue", "UpdateSecretVersionStage"] {
+        world.proxy.once(call, Fault::AnswerLost);
+        let value = format!("{MARK}-{call}");
+        world.fill(&["webhook", "--header", "authorization"], &value).await;
+        assert_eq!(world.webhook_secret().await["headers"]["authorization"][0], value);
+        assert!(world.proxy.calls(call).iter().any(|call| !call.is_done()), "no answer was lost");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

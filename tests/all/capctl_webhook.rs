@@ -2,12 +2,14 @@
 
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::capillary::Capillary;
 use crate::support::stack::{Aws, Stack};
+use crate::support::wait::poll;
 
 const HERE: &str = "http://127.0.0.1:9/v1/events";
 /// The values of the webhook secret: no output has any of them.
@@ -22,6 +24,7 @@ struct Operator {
     capillary: Capillary,
     aws: Aws,
     stack: Stack,
+    events_url: String,
     webhook_secret: String,
     capillary_secret: String,
 }
@@ -46,7 +49,14 @@ impl Operator {
         for (id, text) in [(&webhook_secret, &headers), (&capillary_secret, &credentials)] {
             aws.secrets.create_secret().name(id).secret_string(text.to_string()).send().await.expect("a secret is made");
         }
-        Self { capillary: Capillary::start().await, aws, stack, webhook_secret, capillary_secret }
+        Self { capillary: Capillary::start().await, aws, stack, events_url: HERE.to_owned(), webhook_secret, capillary_secret }
+    }
+
+    /// The deployed stack's, as far as deliveries are concerned.
+    async fn of_the_stack() -> Self {
+        let operator = Self::new().await;
+        let [events_url, webhook_secret] = ["/eventsUrl", "/outputs/WebhookSecretArn"].map(|place| operator.stack.text(place));
+        Self { events_url, webhook_secret, ..operator }
     }
 
     async fn headers_are(&self, headers: Value) {
@@ -63,7 +73,7 @@ impl Operator {
             ("AWS_REGION", self.stack.region().as_str()),
             ("AWS_ACCESS_KEY_ID", "test"),
             ("AWS_SECRET_ACCESS_KEY", "test"),
-            ("EVENTS_URL", HERE),
+            ("EVENTS_URL", &self.events_url),
             ("WEBHOOK_SECRET_ID", &self.webhook_secret),
             ("CAPILLARY_SECRET_ID", &self.capillary_secret),
             ("CAPILLARY_BASE_URL", self.capillary.url()),
@@ -146,7 +156,26 @@ async fn a_webhook_is_registered_with_the_deployments_url_and_the_secrets_first_
     assert_eq!((&webhook["maxAllowedConnections"], &webhook["active"]), (&json!(10), &json!(true)));
     assert_eq!(webhook["eventNames"].as_array().expect("names").len(), 78, "the whole catalogue");
 
-    operator.runs(&["list"]).await.ends_with(0).says("this deployment").says("it has the whole catalogue").says("0 events");
+    operator.runs(&["list"]).await.ends_with(0).says("this deployment").says("78 events: the whole catalogue").says("0 events");
+}
+
+#[tokio::test]
+async fn what_is_registered_delivers_to_the_deployed_receiver() {
+    let operator = Operator::of_the_stack().await;
+    let run = operator.runs(&["register", "--events", "customerAdded"]).await.ends_with(0);
+    for (name, value) in operator.stack.webhook_headers() {
+        assert!(run.said.contains(&name) && !run.said.contains(&value), "{name} is not named, or its value is told");
+    }
+    let request_id = operator.capillary.change(&format!("customers/{}", 900_000_000 + std::process::id()), json!({})).await;
+    let path = format!("/v3/webHooks/eventLog/requestId/{request_id}");
+    let delivered = poll(Duration::from_secs(30), async || {
+        let rows = operator.capillary.say(Method::GET, &path, None).await;
+        rows[0]["eventEndTimestamp"].is_string().then_some(rows)
+    });
+    let rows = delivered.await.expect("the event is delivered");
+    assert_eq!(rows[0]["consumerResponse"]["webhookHttpStatus"], 200.0);
+    let listed = operator.asks(&["list"]).await.ends_with(0);
+    assert_eq!(listed.json["webhooks"][0]["counts"]["delivered"], 1);
 }
 
 #[tokio::test]
@@ -165,6 +194,17 @@ async fn events_are_chosen_and_spelled_as_capillary_spells_them() {
     operator.asks(&["update", "--add", "promotioncreated", "--remove", "CARDUPDATED"]).await.ends_with(0);
     let names = operator.webhook().await["eventNames"].to_string();
     assert!(!names.contains("cardUpdated") && names.contains("promotionCreated"), "{names}");
+}
+
+#[tokio::test]
+async fn what_capillary_did_not_take_is_told() {
+    let operator = Operator::new().await;
+    operator.runs(&["register", "--events", "customerAdded"]).await.ends_with(0);
+    operator.capillary.forms(json!({"eventNames": "fixed"})).await;
+    let run = operator.asks(&["update", "--add", "tierUpgraded", "--connections", "4"]).await.ends_with(1);
+    assert!(run.findings().contains("did not take the events"), "{}", run.said);
+    let webhook = operator.webhook().await;
+    assert_eq!((&webhook["eventNames"], &webhook["maxAllowedConnections"]), (&json!(["customerAdded"]), &json!(4)));
 }
 
 #[tokio::test]

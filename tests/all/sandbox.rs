@@ -21,6 +21,7 @@ mod replica;
 mod retries;
 mod running;
 mod samples;
+mod traced;
 mod webhook;
 mod webhooks;
 
@@ -182,13 +183,13 @@ async fn reset_forgets_everything_but_tokens() {
     let before = sandbox.customer_body(5).await;
     sandbox.control(Method::PUT, "/sandbox/customers/5", Some(json!({"segments": {"a": "b"}}))).await;
     sandbox.stand("/sandbox/transactions/3/state", json!({"state": "missing"})).await;
-    sandbox.forms(json!({"couponIds": false, "groups": "object", "refIdLog": "array"})).await;
+    sandbox.forms(json!({"couponIds": false, "groups": "object", "refIdLog": "array", "eventNames": "fixed"})).await;
     sandbox.faults(json!([{"path": "/v2", "kind": "html"}])).await;
     sandbox.control(Method::POST, "/sandbox/reset", None).await;
     assert_eq!(sandbox.calls().await, json!([]));
     assert_eq!(sandbox.customer_body(5).await, before);
     assert_eq!(sandbox.body("/v2/transactions/3").await["id"], 3);
     let forms = sandbox.control(Method::GET, "/sandbox/forms", None).await;
-    assert_eq!(forms, json!({"couponIds": true, "groups": "page", "refIdLog": "object"}));
+    assert_eq!(forms, json!({"couponIds": true, "groups": "page", "refIdLog": "object", "eventNames": "changeable"}));
     assert_eq!(sandbox.with_token(answer["data"]["accessToken"].as_str().unwrap()).await.status(), StatusCode::OK);
 }

@@ -7,6 +7,7 @@ mod gateway;
 mod queues;
 mod secrets;
 mod tables;
+mod webhook;
 
 use clap::Args;
 use finding::{Examination, Findings};
@@ -36,7 +37,12 @@ pub(crate) async fn run(arguments: &DoctorArguments, context: &Context) -> Resul
     let secrets = secrets::examine(context, &mut findings).await;
     gateway::examine(context, secrets.headers.as_ref(), &mut findings).await;
     if !arguments.without_capillary {
-        capillary::examine(context, secrets.credentials.as_ref(), &mut findings).await;
+        let is_reached = capillary::examine(context, secrets.credentials.as_ref(), &mut findings).await;
+        if let (true, Some(book), Some(_)) = (is_reached, &secrets.credentials, &secrets.headers) {
+            // The credentials for all orgs come last.
+            let org_id = arguments.org.or_else(|| book.orgs().last().flatten());
+            webhook::examine(context, org_id, &mut findings).await;
+        }
     }
     queues::examine(context, &mut findings).await;
     alarms::examine(context, &mut findings).await;

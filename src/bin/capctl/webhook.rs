@@ -28,7 +28,7 @@ use crate::{
     output::{Failure, Outcome},
 };
 use capillary::Webhooks;
-use check::Wanted;
+use check::{Finding, Wanted, findings, overall};
 use names::Selection;
 
 /// Capillary's webhooks: what it sends, and where to
@@ -145,6 +145,14 @@ pub(crate) async fn run(arguments: &WebhookArguments, context: &Context) -> Resu
         WebhookCommand::Update(arguments) => update::run(arguments, context).await,
         WebhookCommand::Pause(arguments) => update::pause(arguments, context).await,
     }
+}
+
+/// What keeps the events of an org from coming through, as far as its webhooks are the cause.
+pub(crate) async fn complaints(context: &Context, org_id: Option<i64>) -> Result<Vec<Finding>, Failure> {
+    let (webhooks, wanted) = look(context, &Org { org: org_id }).await?;
+    let all = webhooks.all().await?;
+    let of_each = all.iter().filter(|entry| wanted.is_sent_to_by(entry)).flat_map(|entry| findings(entry, &wanted));
+    Ok(overall(&all, &wanted).into_iter().chain(of_each).collect())
 }
 
 /// What is needed to look at webhooks: Capillary, and what this deployment wants of one.

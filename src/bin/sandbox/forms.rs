@@ -17,6 +17,8 @@ pub(crate) struct Forms {
     groups: GroupForm,
     /// What the event log answers to a `refId`.
     ref_id_log: LogForm,
+    /// Whether a webhook's events can be changed once it is registered.
+    event_names: Names,
 }
 
 #[derive(Clone, Copy, Deserialize, Serialize)]
@@ -30,6 +32,15 @@ enum GroupForm {
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
+enum Names {
+    /// As in the reference.
+    Changeable,
+    /// As an older page says. How such a change is refused is not documented: here it is not made, without a word.
+    Fixed,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum LogForm {
     /// One row, as in the reference of 2025.
     Object,
@@ -39,11 +50,15 @@ pub(crate) enum LogForm {
 
 impl Default for Forms {
     fn default() -> Self {
-        Self { coupon_ids: true, groups: GroupForm::Page, ref_id_log: LogForm::Object }
+        Self { coupon_ids: true, groups: GroupForm::Page, ref_id_log: LogForm::Object, event_names: Names::Changeable }
     }
 }
 
 impl Forms {
+    pub(crate) fn keeps_event_names(self) -> bool {
+        self.event_names == Names::Fixed
+    }
+
     pub(crate) fn ref_id_log(self) -> LogForm {
         self.ref_id_log
     }

@@ -34,7 +34,7 @@ pub(crate) struct Webhook {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Registration {
     pub(crate) name: String,
-    event_names: Vec<String>,
+    pub(crate) event_names: Vec<String>,
     pub(crate) web_hook_url: String,
     web_hook_type: Type,
     method_type: MethodType,

@@ -135,7 +135,8 @@ async fn the_counts_of_a_webhook_are_those_of_its_deliveries() {
     let sandbox = TestSandbox::start().await;
     sandbox.webhook(json!({"url": receiver.url(), "timeScale": 0.001, "maxAllowedConnections": 1})).await;
     let webhook = sandbox.body("/v3/webHooks").await["data"][0].clone();
-    sandbox.register("another", receiver.url(), &["customerAdded"]).await;
+    let elsewhere = Receiver::content().await;
+    sandbox.register("another", elsewhere.url(), &["hello"]).await;
     for id in ["taken", "refused", "later", "queued"] {
         sandbox.event(id).await;
     }

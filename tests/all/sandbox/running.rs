@@ -51,6 +51,11 @@ impl TestSandbox {
         Self { process, url, client: Client::builder().no_proxy().build().unwrap() }
     }
 
+    /// Where it listens.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// As bare as it can be.
     pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.url))

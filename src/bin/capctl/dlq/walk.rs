@@ -4,7 +4,7 @@ use std::{collections::HashSet, ops::ControlFlow};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{filter::Filter, groups::count};
+use super::filter::Filter;
 use crate::{
     context::Context,
     dead_letters::{DeadLetters, Label, Letter},
@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What a bar looks like.
-const BAR: &str = "{bar:30} {pos}/{len} letters read, {msg}";
+const BAR: &str = "{bar:30} {pos}/{len} letters read, {msg} chosen";
 
 /// A walk that can begin.
 pub(super) struct Walk<'a> {
@@ -37,6 +37,7 @@ impl<'a> Walk<'a> {
         let progress = if context.is_for_people() { ProgressBar::new(all) } else { ProgressBar::hidden() };
         if let Ok(style) = ProgressStyle::with_template(BAR) {
             progress.set_style(style);
+            progress.set_message("0");
         }
         Ok(Self { letters, filter, interrupt: Interrupt::listen(), progress, hidden, now_ms: context.now_ms() })
     }
@@ -55,7 +56,7 @@ impl<'a> Walk<'a> {
         mut work: impl AsyncFnMut(Vec<Meant<'_>>) -> Result<HashSet<String>, Failure>,
     ) -> Result<(), Failure> {
         let mut left = self.filter.limit.unwrap_or(usize::MAX);
-        let mut done = 0;
+        let mut chosen = 0;
         let passed = self
             .letters
             .pass(async |batch| {
@@ -63,10 +64,10 @@ impl<'a> Walk<'a> {
                 let wanted = labels.filter(|(_, label)| self.filter.wants(label, self.now_ms));
                 let meant: Vec<Meant<'_>> = wanted.filter(|(_, label)| is_meant(label)).take(left).collect();
                 left -= meant.len();
-                done += meant.len();
+                chosen += meant.len();
                 let deleted = if meant.is_empty() { HashSet::new() } else { work(meant).await? };
                 self.progress.inc(batch.len().try_into().unwrap_or_default());
-                self.progress.set_message(format!("{} meant", count(done)));
+                self.progress.set_message(chosen.to_string());
                 let is_over = left == 0 || self.interrupt.is_raised();
                 Ok((deleted, if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }))
             })

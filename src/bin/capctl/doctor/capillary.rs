@@ -16,19 +16,26 @@ const NOBODY: &str = "1";
 /// Clocks further apart than this make AWS refuse signatures, and the enricher distrust times.
 const CLOCKS_AGREE_WITHIN_S: i64 = 60;
 
-pub(super) async fn examine(context: &Context, credentials: Option<&CredentialBook>, findings: &mut Findings) {
+/// Whether Capillary was reached with any of the credentials.
+pub(super) async fn examine(context: &Context, credentials: Option<&CredentialBook>, findings: &mut Findings) -> bool {
     // Told of the secret already.
-    let Some(credentials) = credentials else { return };
+    let Some(credentials) = credentials else { return false };
     let capillary = match Capillary::of(&context.deployment, &context.aws) {
         Ok(capillary) => capillary,
-        Err(failure) => return findings.unknown(WHAT, &failure),
+        Err(failure) => {
+            findings.unknown(WHAT, &failure);
+            return false;
+        }
     };
+    let mut is_reached = false;
     for org_id in credentials.orgs() {
         let whose = org_id.map(|org| format!(" of org {org}")).unwrap_or_default();
         if examine_clock(&capillary, org_id, &whose, context.now_ms(), findings).await {
+            is_reached = true;
             examine_apis(&capillary, org_id, &whose, findings).await;
         }
     }
+    is_reached
 }
 
 /// One call, by which the credentials and the clock are seen; `false` if no other call makes sense.

@@ -40,7 +40,8 @@ impl Store {
             Ok(answer) => {
                 let since_ms = answer.created_date().and_then(|at| at.to_millis().ok());
                 let version = answer.version_id.unwrap_or_default();
-                Ok(answer.secret_string.map(|text| Present { text, since_ms, version }))
+                let text = answer.secret_string.filter(|text| !text.trim().is_empty());
+                Ok(text.map(|text| Present { text, since_ms, version }))
             }
             Err(error) if error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception) => Ok(None),
             Err(error) => Err(coded_failure("SecretsManager.GetSecretValue", &error)),
@@ -58,11 +59,15 @@ impl Store {
         let moved = self.client.update_secret_version_stage().secret_id(&self.id).version_stage(CURRENT);
         let moved = moved.remove_from_version_id(&read.version).move_to_version_id(&version).send().await;
         let Err(error) = moved else { return Ok(()) };
+        let now = self.read().await?.map(|present| present.version);
+        if now.as_ref() == Some(&version) {
+            // The first try's answer was lost, and the second one found it done.
+            return Ok(());
+        }
         // A version without a name is forgotten.
         let forget = self.client.update_secret_version_stage().secret_id(&self.id).version_stage(NEW);
         let _ = forget.remove_from_version_id(&version).send().await;
-        let is_still_read = self.read().await?.is_some_and(|present| present.version == read.version);
-        Err(if is_still_read {
+        Err(if now.as_ref() == Some(&read.version) {
             coded_failure("SecretsManager.UpdateSecretVersionStage", &error)
         } else {
             Failure::of(

@@ -23,7 +23,7 @@ use crate::{
 
 /// The headers that a delivery must bear, and which values of them are accepted
 ///
-/// A rotation that refuses nobody: --header NAME puts the new value first and keeps the old one; `capctl webhook update` gives Capillary
+/// A rotation that refuses nobody: --header NAME puts the new value first and keeps the old one; `capctl webhook update --headers` gives Capillary
 /// the first value of each header; --drop-old then leaves only that.
 #[derive(Args)]
 pub(super) struct WebhookArguments {
@@ -113,11 +113,11 @@ enum Given {
 }
 
 fn after_whole(before: Option<&str>, form: &WebhookForm) -> Option<String> {
-    let Some(before) = before else { return Some(REGISTER.to_owned()) };
-    let keeps = WebhookForm::parse(before).is_ok_and(|before| before.is_kept_by(form));
-    (!keeps).then(|| {
+    // What the receiver could not read let nobody in.
+    let Some(before) = before.and_then(|before| WebhookForm::parse(before).ok()) else { return Some(REGISTER.to_owned()) };
+    (!before.is_kept_by(form)).then(|| {
         "some deliveries that were let in are no longer: with the old headers they are refused with 401, and lost, until \
-         `capctl webhook update` has given Capillary the new ones"
+         `capctl webhook update --headers` has given Capillary the new ones"
             .to_owned()
     })
 }
@@ -209,10 +209,10 @@ impl WebhookArguments {
             next.push(if was_empty {
                 REGISTER.to_owned()
             } else if is_asked_for_anew {
-                "`capctl webhook update` makes Capillary send the new header; then end the hold with --no-hold".to_owned()
+                "`capctl webhook update --headers` makes Capillary send the new header; then end the hold with --no-hold".to_owned()
             } else {
                 format!(
-                    "both values are accepted: `capctl webhook update` gives Capillary the new one; once deliveries come with it, drop the old \
+                    "both values are accepted: `capctl webhook update --headers` gives Capillary the new one; once deliveries come with it, drop the old \
                      one with `capctl secrets set webhook --drop-old --header {header}`"
                 )
             });
@@ -299,6 +299,17 @@ mod tests {
         assert!(change(&["--header", "b", "--no-hold"], one, new).is_ok());
         assert!(change(&["--header", "b"], r#"{"headers":{"a":["1"]},"holdUntil":"2027-01-15T08:00:01Z"}"#, new).is_ok());
         assert!(change(&["--header", "b"], r#"{"headers":{"a":["1"]},"holdUntil":"2027-01-15T08:00:00Z"}"#, new).is_err());
+    }
+
+    #[test]
+    fn a_whole_secret_tells_what_comes_next() {
+        let form = |text: &str| WebhookForm::parse(text).map_err(|failure| failure.to_string()).unwrap();
+        let (one, two) = (r#"{"headers":{"a":["1"]}}"#, r#"{"headers":{"a":["2","1"]}}"#);
+        for before in [None, Some("{}"), Some("")] {
+            assert_eq!(after_whole(before, &form(one)).as_deref(), Some(REGISTER), "{before:?}");
+        }
+        assert_eq!(after_whole(Some(one), &form(two)), None);
+        assert!(after_whole(Some(two), &form(one)).is_some_and(|told| told.contains("refused with 401")));
     }
 
     #[test]

@@ -16,6 +16,15 @@ pub(super) struct Ledger {
     table: String,
 }
 
+/// What rows are searched for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Search<'a> {
+    /// Those that bear this request id or reference.
+    Of(&'a str),
+    /// Those of other events that bear this event's id.
+    SecondOf(&'a str),
+}
+
 /// A row. What the outgoing event says of a person is not in it.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -63,16 +72,20 @@ impl Ledger {
         Ok(answer.item.as_ref().map(row))
     }
 
-    /// Reads through the whole ledger for rows that bear this request id or reference; `progress` is told how many were read.
-    pub(super) async fn search(&self, id: &str, mut progress: impl FnMut(u64)) -> Result<Vec<Row>, Failure> {
+    /// Reads through the whole ledger; `progress` is told how many rows were read.
+    pub(super) async fn search(&self, search: Search<'_>, mut progress: impl FnMut(u64)) -> Result<Vec<Row>, Failure> {
+        let (filter, value) = match search {
+            Search::Of(id) => ("requestId = :id OR refId = :id", id.to_owned()),
+            Search::SecondOf(id) => ("begins_with(eventId, :id)", format!("{id}~")),
+        };
         let (mut found, mut read, mut start) = (Vec::new(), 0_u64, None);
         loop {
             let request = self
                 .client
                 .scan()
                 .table_name(&self.table)
-                .filter_expression("requestId = :id OR refId = :id")
-                .expression_attribute_values(":id", AttributeValue::S(id.to_owned()))
+                .filter_expression(filter)
+                .expression_attribute_values(":id", AttributeValue::S(value.clone()))
                 .set_exclusive_start_key(start);
             let answer = request.send().await.map_err(|error| aws::failure("DynamoDB.Scan", &error))?;
             read += u64::try_from(answer.scanned_count).unwrap_or_default();

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{aws, output::Failure};
 
 /// Pages of answers that are read: a log group of months would take minutes.
-const MAX_PAGES: usize = 20;
+const MAX_PAGES: usize = 50;
 
 /// One line.
 #[derive(Debug, Clone, Serialize)]
@@ -25,14 +25,14 @@ pub(super) struct Line {
     pub(super) receive_count: Option<u64>,
 }
 
-/// The lines about an event since a time, the oldest first.
+/// The lines about an event since a time, the oldest first, and whether these are all.
 pub(super) async fn lines(
     client: &Client,
     log_groups: &[(&'static str, &str)],
     event_id: &str,
     since_ms: i64,
-) -> Result<Vec<Line>, Failure> {
-    let mut found = Vec::new();
+) -> Result<(Vec<Line>, bool), Failure> {
+    let (mut found, mut is_whole) = (Vec::new(), true);
     for (function, log_group) in log_groups {
         let mut pages = client
             .filter_log_events()
@@ -41,15 +41,20 @@ pub(super) async fn lines(
             .start_time(since_ms)
             .into_paginator()
             .send();
-        for _ in 0..MAX_PAGES {
-            let Some(page) = pages.next().await else { break };
+        let mut pages_read = 0;
+        while let Some(page) = pages.next().await {
             let page = page.map_err(|error| aws::failure("CloudWatchLogs.FilterLogEvents", &error))?;
             let lines = page.events().iter().filter_map(|event| line(function, event.timestamp?, event.message.as_deref()?));
             found.extend(lines.filter(|(id, _)| id == event_id).map(|(_, line)| line));
+            pages_read += 1;
+            if pages_read >= MAX_PAGES {
+                is_whole = false;
+                break;
+            }
         }
     }
     found.sort_by_key(|line| line.at);
-    Ok(found)
+    Ok((found, is_whole))
 }
 
 /// A line of ours, and whose it is.

@@ -16,11 +16,22 @@ use crate::{
 /// Lines of the log that are printed: the first and the last of an event that came back for days.
 const MAX_LINES: usize = 12;
 
+/// Who was asked for an id.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Asked {
+    /// Capillary's event log, and it answered.
+    pub(super) capillary: bool,
+    /// All rows of the ledger, and not only that of the id.
+    pub(super) whole_ledger: bool,
+}
+
 /// The answer to `capctl trace`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Trace {
-    pub(super) asked: String,
+    pub(super) id: String,
+    pub(super) asked: Asked,
     pub(super) events: Vec<Story>,
     pub(super) queue: Option<Queue>,
     /// What could not be found out.
@@ -36,6 +47,18 @@ pub(super) struct Queue {
     pub(super) messages: u64,
 }
 
+/// Whether the dead-letter queue has an event's letter.
+#[derive(Clone, Serialize)]
+#[serde(untagged)]
+pub(super) enum Sight {
+    /// It has.
+    Found(Label),
+    /// It has not, or nobody looked since there can be none.
+    NotThere,
+    /// Not all letters could be seen.
+    Unknown,
+}
+
 /// All that is known of an event.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -43,13 +66,15 @@ pub(super) struct Story {
     /// The ledger's key for it.
     pub(super) event_id: Option<String>,
     pub(super) standing: Option<Standing>,
-    /// What Capillary's log says.
+    /// What Capillary's log says of the delivery to this deployment.
     #[serde(rename = "capillary")]
     pub(super) log: Option<LogRow>,
+    /// And of those to other webhooks.
+    pub(super) elsewhere: Vec<LogRow>,
     #[serde(rename = "ledger")]
     pub(super) row: Option<Row>,
     #[serde(rename = "deadLetter")]
-    pub(super) letter: Option<Label>,
+    pub(super) letter: Sight,
     #[serde(rename = "log")]
     pub(super) lines: Vec<Line>,
 }
@@ -59,12 +84,27 @@ impl Story {
         let from_log = log.as_ref().and_then(|log| log.event_id.clone());
         let event_id =
             row.as_ref().map(|row| row.event_id.clone()).or(from_log).or_else(|| log.is_none().then(|| asked.to_owned()));
-        Self { event_id, standing: None, log, row, letter: None, lines: Vec::new() }
+        Self { event_id, standing: None, log, elsewhere: Vec::new(), row, letter: Sight::NotThere, lines: Vec::new() }
+    }
+
+    /// Its letter, where it was found.
+    pub(super) fn label(&self) -> Option<&Label> {
+        match &self.letter {
+            Sight::Found(label) => Some(label),
+            Sight::NotThere | Sight::Unknown => None,
+        }
+    }
+
+    /// When something last happened to it, as far as known, in milliseconds since 1970.
+    pub(super) fn moved_at(&self) -> Option<i64> {
+        let row = self.row.as_ref();
+        let of_row = row.map(|row| row.status_at.max(row.received_at));
+        of_row.flatten().max(self.lines.last().map(|line| line.at))
     }
 
     /// When Capillary delivered it, in milliseconds since 1970.
     pub(super) fn received_at(&self) -> Option<i64> {
-        let letter = || self.letter.as_ref().and_then(|letter| letter.received_at);
+        let letter = || self.label().and_then(|letter| letter.received_at);
         self.row.as_ref().and_then(|row| row.received_at).or_else(letter).or_else(|| self.log.as_ref()?.ingested_at)
     }
 
@@ -76,7 +116,7 @@ impl Story {
     fn write(&self, page: &mut Page, now_ms: i64) -> io::Result<()> {
         let row = self.row.as_ref();
         let log = self.log.as_ref();
-        let letter = self.letter.as_ref();
+        let letter = self.label();
         let name = row
             .and_then(|row| row.event_name.as_deref())
             .or(letter.and_then(|letter| letter.event_name.as_deref()))
@@ -91,6 +131,11 @@ impl Story {
         let mut tell = |what: &str, text: String| rows.push(vec![cell(format!("  {what}"), Tone::Faint), plain(text)]);
         if let Some(log) = log {
             log.tell(now_ms, &mut tell);
+        }
+        for log in &self.elsewhere {
+            let group = log.consumer_group_id.as_deref().unwrap_or("without a consumer group");
+            let answer = log.http_status.map_or_else(|| "not answered".to_owned(), |status| format!("answered {status}"));
+            tell("elsewhere", format!("to another webhook ({group}): {answer}"));
         }
         if let Some(row) = row {
             row.tell(now_ms, &mut tell);
@@ -126,6 +171,9 @@ impl LogRow {
     fn tell(&self, now_ms: i64, tell: &mut impl FnMut(&str, String)) {
         if let Some(at) = self.ingested_at {
             tell("at Capillary", moment(at, now_ms));
+        }
+        if let (Some(started), true) = (self.started_at, self.ended_at.is_some()) {
+            tell("sent", moment(started, now_ms));
         }
         let answer = self.http_status.map(|status| format!(", answered {status}")).unwrap_or_default();
         let took = self.took_ms.map(|took| format!(" in {}", duration(took))).unwrap_or_default();
@@ -215,7 +263,17 @@ impl Report for Trace {
             event.write(page, self.now_ms)?;
         }
         if self.events.is_empty() {
-            page.styled(&[(&self.asked, Tone::Strong), ("  is known neither to Capillary nor to this deployment.", Tone::Bad)])?;
+            let who = match (self.asked.capillary, self.asked.whole_ledger) {
+                (true, true) => "is known neither to Capillary nor to this deployment.",
+                (true, false) => {
+                    "is no event's id in the ledger, and not known to Capillary. As another id it was not searched for."
+                }
+                (false, true) => "is not known to this deployment. Capillary could not be asked.",
+                (false, false) => {
+                    "is no event's id in the ledger. As another id it was not searched for, and Capillary could not be asked."
+                }
+            };
+            page.styled(&[(&self.id, Tone::Strong), ("  ", Tone::Plain), (who, Tone::Bad)])?;
             page.styled(&[
                 ("  → ", Tone::Strong),
                 ("check the id and the stack; whether the webhook subscribes to such events: capctl webhook list", Tone::Plain),

@@ -16,9 +16,16 @@ pub(super) struct Wanted {
 
 /// Something that wants mending, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Finding {
-    pub(super) what: String,
-    pub(super) remedy: &'static str,
+pub(crate) struct Finding {
+    pub(crate) what: String,
+    pub(crate) remedy: &'static str,
+}
+
+impl Wanted {
+    /// Whether a webhook sends to this deployment, were it switched on.
+    pub(super) fn is_sent_to_by(&self, entry: &Entry) -> bool {
+        entry.is_http() && entry.is_at(&self.url)
+    }
 }
 
 impl Finding {
@@ -69,6 +76,19 @@ pub(super) fn findings(entry: &Entry, wanted: &Wanted) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// What is wrong with an org's webhooks as a whole.
+pub(super) fn overall(all: &[Entry], wanted: &Wanted) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if all.iter().filter(|entry| wanted.is_sent_to_by(entry) && entry.is_active()).count() > 1 {
+        let remedy = "switch all but one off: `capctl webhook pause --id …`";
+        found.push(Finding::new("several webhooks send here: each event comes more than once, and counts once", remedy));
+    }
+    if !all.iter().any(|entry| wanted.is_sent_to_by(entry)) {
+        found.push(Finding::new("no webhook sends to this deployment", "`capctl webhook register`"));
+    }
+    found
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::{
     check::{Finding, Wanted},
     edit::Change,
     entry::Entry,
-    names::besides,
+    names::{besides, spelled},
 };
 use crate::{
     output::{Outcome, Report},
@@ -93,7 +93,7 @@ impl Shown {
                 rows.push(vec![cell(if number == 0 { format!("  {name}") } else { String::new() }, Tone::Faint), plain(line)]);
             }
         };
-        say("sends", &format!("{} events: {}", self.event_names.len(), self.event_names.join(", ")));
+        say("sends", &format!("{} events: {}", self.event_names.len(), self.sends()));
         say("besides", besides);
         say("headers", &if headers.is_empty() { "none".to_owned() } else { headers.join(", ") });
         if let Some(counts) = &self.counts {
@@ -103,9 +103,18 @@ impl Shown {
         write_findings(&self.findings, page)
     }
 
+    /// The names; where all of the catalogue are among them, only those that are the org's own.
+    fn sends(&self) -> String {
+        if !self.not_subscribed.is_empty() {
+            return self.event_names.join(", ");
+        }
+        let own = self.event_names.iter().filter(|name| spelled(name).is_none()).map(String::as_str);
+        ["the whole catalogue"].into_iter().chain(own).collect::<Vec<_>>().join(", ")
+    }
+
     fn besides(&self) -> String {
         match self.not_subscribed.as_slice() {
-            [] => "nothing: it has the whole catalogue".to_owned(),
+            [] => "nothing".to_owned(),
             names => format!("the catalogue has {} more: {}", names.len(), names.join(", ")),
         }
     }

@@ -32,7 +32,10 @@ pub(super) async fn register(State(sandbox): State<Arc<Sandbox>>, body: Bytes) -
 pub(super) async fn update(State(sandbox): State<Arc<Sandbox>>, Path(id): Path<String>, body: Bytes) -> Response {
     told(sandbox.change(|world| {
         let before = known(world, &id)?.registration.clone();
-        let registration = unique(world, before.with(&read(&body)?)?, Some(&id))?;
+        let mut registration = unique(world, before.with(&read(&body)?)?, Some(&id))?;
+        if world.forms.keeps_event_names() {
+            registration.event_names = before.event_names;
+        }
         let webhook = known(world, &id)?;
         webhook.register(registration);
         Ok(webhook.clone())

@@ -1,0 +1,18 @@
+//! The webhook at Capillary: there, on, and with the headers of the secret.
+
+use super::finding::Findings;
+use crate::{context::Context, webhook};
+
+const WHAT: &str = "webhook";
+
+pub(super) async fn examine(context: &Context, org_id: Option<i64>, findings: &mut Findings) {
+    match webhook::complaints(context, org_id).await {
+        Ok(complaints) if complaints.is_empty() => findings.good(WHAT, "Capillary sends here, with the headers of the secret"),
+        Ok(complaints) => {
+            for complaint in complaints {
+                findings.bad(WHAT, complaint.what, complaint.remedy);
+            }
+        }
+        Err(failure) => findings.unknown(WHAT, &failure),
+    }
+}
