@@ -172,8 +172,9 @@ def release(architectures: Sequence[str], executables: Path | None) -> Path:
     for document in ("LICENSE", "CHANGELOG.md"):
         shutil.copy(ROOT / document, made)
     (made / "SHA256SUMS").write_text(sums(made), encoding="utf-8")
-    # What is built may have changed what it is built of, as a build does with a lock file that does not fit.
-    committed()
+    # A build takes its time, and changes a lock file that does not fit.
+    if committed() != commit:
+        raise StepFailed("the tree moved on to another commit meanwhile")
     whole = made.with_name(name)
     shutil.rmtree(whole, ignore_errors=True)
     return made.rename(whole)

@@ -28,7 +28,10 @@ pub(crate) async fn configuration(common: &Common) -> Result<SdkConfig, Failure>
     }
     let found = loader.load().await;
     if found.region().is_none() {
-        return Err(Failure::Usage("no AWS region: give --region or --profile, or set AWS_REGION".to_owned()));
+        return Err(Failure::Usage(match &common.profile {
+            Some(profile) => format!("there is no profile {profile}, or it has no region: give --region, too"),
+            None => "no AWS region: give --region or --profile, or set AWS_REGION".to_owned(),
+        }));
     }
     Ok(found)
 }

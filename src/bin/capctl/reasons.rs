@@ -36,12 +36,12 @@ pub(crate) fn meaning(reason: Option<&str>) -> Meaning {
     match KNOWN.into_iter().find(|known| known.as_str() == reason) {
         Some(Reason::NotJson) => Meaning {
             what: "the body is no JSON object",
-            remedy: "read it with `capctl dlq show`; ask Capillary for the event, then drop the letter",
+            remedy: "read it with `capctl dlq show --body`; ask Capillary for the event, then drop the letter",
             can_be_redriven: false,
         },
         Some(Reason::Unstorable) => Meaning {
             what: "DynamoDB or SQS call it invalid",
-            remedy: "read it with `capctl dlq show`; redrive it once a mended version is deployed",
+            remedy: "read it with `capctl dlq show --body`; redrive it once a mended version is deployed",
             can_be_redriven: true,
         },
         Some(Reason::TooLarge) => Meaning {
@@ -51,7 +51,7 @@ pub(crate) fn meaning(reason: Option<&str>) -> Meaning {
         },
         Some(Reason::TooLargeForBus) => Meaning {
             what: "the event alone is larger than the bus takes",
-            remedy: "raise MaxEntryKib if it is below 256, or let EventRules or DropPaths make it smaller, then redrive; else fetch it from the letter",
+            remedy: "fetch it with `capctl dlq show --body`; or raise MaxEntryKib if it is below 256, or let DropPaths make it smaller, then redrive",
             can_be_redriven: true,
         },
         Some(Reason::Panic) => Meaning {

@@ -23,6 +23,8 @@ use story::{Queue, Story, Trace};
 const CLOCKS_DIFFER_MS: i64 = 5 * 60 * 1000;
 /// Where there is no row that says when an event came: what the sender may take, and a day.
 const LOG_SPAN_MS: i64 = 8 * 24 * 60 * 60 * 1000;
+/// No id that the ledger or Capillary has is longer.
+const MAX_ID_BYTES: usize = 512;
 /// One request can cause many events; these are told.
 const MAX_EVENTS: usize = 20;
 
@@ -56,6 +58,9 @@ impl Notes {
 }
 
 pub(crate) async fn run(arguments: &TraceArguments, context: &Context) -> Result<Outcome, Failure> {
+    if arguments.id.trim().is_empty() || arguments.id.len() > MAX_ID_BYTES {
+        return Err(Failure::Usage(format!("an id has 1 to {MAX_ID_BYTES} characters")));
+    }
     let mut notes = Notes::default();
     let mut finder = Finder::new(arguments, context, &mut notes)?;
     let mut events = finder.stories().await?;

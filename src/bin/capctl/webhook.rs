@@ -3,6 +3,7 @@
 //! ```text
 //! capillary  the webhooks of the org, read and written
 //! entry      one of them, as Capillary lists it
+//! place      where this deployment is, and what sends there
 //! secret     the headers that the receiver wants
 //! names      which events
 //! check      what is not as this deployment needs it
@@ -16,6 +17,7 @@ mod edit;
 mod entry;
 mod list;
 mod names;
+mod place;
 mod register;
 mod report;
 mod secret;
@@ -29,7 +31,9 @@ use crate::{
 };
 use capillary::Webhooks;
 use check::{Finding, Wanted, findings, overall};
+use entry::Entry;
 use names::Selection;
+use place::Place;
 
 /// Capillary's webhooks: what it sends, and where to
 ///
@@ -151,13 +155,53 @@ pub(crate) async fn run(arguments: &WebhookArguments, context: &Context) -> Resu
 pub(crate) async fn complaints(context: &Context, org_id: Option<i64>) -> Result<Vec<Finding>, Failure> {
     let (webhooks, wanted) = look(context, &Org { org: org_id }).await?;
     let all = webhooks.all().await?;
-    let of_each = all.iter().filter(|entry| wanted.is_sent_to_by(entry)).flat_map(|entry| findings(entry, &wanted));
+    let of_each = all.iter().filter(|entry| wanted.place.is_sent_to_by(entry)).flat_map(|entry| findings(entry, &wanted));
     Ok(overall(&all, &wanted).into_iter().chain(of_each).collect())
 }
 
-/// What is needed to look at webhooks: Capillary, and what this deployment wants of one.
+/// The consumer groups of an org's webhooks that send here, switched on or not: by these Capillary's event log tells which deliveries
+/// were for this deployment. Webhooks elsewhere have others. It goes without the webhook secret.
+#[allow(dead_code, reason = "for `capctl trace`, which compares them with those of the event log")]
+pub(crate) async fn consumer_groups(context: &Context, org_id: Option<i64>) -> Result<Vec<String>, Failure> {
+    let place = place(context)?;
+    Ok(groups(&Webhooks::of(context, org_id)?.all().await?, &place))
+}
+
+fn groups(all: &[Entry], place: &Place) -> Vec<String> {
+    let of_here = all.iter().filter(|entry| place.is_sent_to_by(entry)).map(Entry::consumer_group_id);
+    of_here.filter(|group| !group.is_empty()).map(str::to_owned).collect()
+}
+
+/// Where this deployment is.
+fn place(context: &Context) -> Result<Place, Failure> {
+    Ok(Place::new(context.deployment.name("EVENTS_URL")?))
+}
+
+/// What is needed to judge webhooks: Capillary, and what this deployment wants of one.
 async fn look(context: &Context, org: &Org) -> Result<(Webhooks, Wanted), Failure> {
-    let url = context.deployment.name("EVENTS_URL")?.to_owned();
+    let place = place(context)?;
     let headers = secret::read(&context.aws, context.deployment.name("WEBHOOK_SECRET_ID")?).await?;
-    Ok((Webhooks::of(context, org.org)?, Wanted { url, headers }))
+    Ok((Webhooks::of(context, org.org)?, Wanted { place, headers }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn consumer_groups_are_those_of_the_webhooks_that_send_here_switched_on_or_not() {
+        let here = "https://hooks.example.net/v1/events";
+        let all: Vec<Entry> = [
+            json!({"consumerGroupId": "on", "webHookType": "HTTP", "webHookUrl": here, "active": true}),
+            json!({"consumerGroupId": "off", "webHookType": "HTTP", "webHookUrl": here, "active": false}),
+            json!({"webHookType": "HTTP", "webHookUrl": here}),
+            json!({"consumerGroupId": "theirs", "webHookType": "HTTP", "webHookUrl": "https://elsewhere.example.net/"}),
+            json!({"consumerGroupId": "queue", "webHookType": "QUEUE_INT", "webHookUrl": here}),
+        ]
+        .into_iter()
+        .filter_map(Entry::read)
+        .collect();
+        assert_eq!(groups(&all, &Place::new(here)), ["on", "off"]);
+    }
 }

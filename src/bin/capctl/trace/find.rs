@@ -59,13 +59,14 @@ impl<'a> Finder<'a> {
         if let Some(row) = self.ledger.row(self.id).await? {
             return self.of_row(row).await;
         }
-        let mut logged = Vec::new();
+        let (mut logged, mut found_by) = (Vec::new(), Key::Event);
         for key in [Key::Event, Key::Request, Key::Reference] {
             if logged.is_empty() {
-                logged = self.logged(self.org, key, self.id).await;
+                (logged, found_by) = (self.logged(self.org, key, self.id).await, key);
             }
         }
-        self.of_log(logged).await
+        // By a reference the log may tell of one event only, where many bear it.
+        self.of_log(logged, matches!(found_by, Key::Reference)).await
     }
 
     /// An event whose row was found, and the other one that bears its id.
@@ -95,7 +96,7 @@ impl<'a> Finder<'a> {
     }
 
     /// Events that Capillary's log tells of, or, if it tells of none, that the ledger has.
-    async fn of_log(&mut self, logged: Vec<LogRow>) -> Result<Vec<Story>, Failure> {
+    async fn of_log(&mut self, logged: Vec<LogRow>, may_be_more: bool) -> Result<Vec<Story>, Failure> {
         let mut found = Vec::new();
         let (named, nameless): (Vec<LogRow>, Vec<LogRow>) = logged.into_iter().partition(|log| log.event_id.is_some());
         let mut by_event: Vec<(String, Vec<LogRow>)> = Vec::new();
@@ -112,7 +113,7 @@ impl<'a> Finder<'a> {
         }
         // Events without an id are known to the ledger by a hash only.
         let mut rows = Vec::new();
-        if (found.is_empty() || !nameless.is_empty()) && self.may_search {
+        if (found.is_empty() || may_be_more || !nameless.is_empty()) && self.may_search {
             rows = self.search(Search::Of(self.id)).await?;
             rows.retain(|row| !found.iter().any(|story: &Story| story.event_id.as_ref() == Some(&row.event_id)));
         }
@@ -157,13 +158,23 @@ impl<'a> Finder<'a> {
     async fn logged(&mut self, org_id: Option<i64>, key: Key, id: &str) -> Vec<LogRow> {
         let Some(capillary) = &self.capillary else { return Vec::new() };
         match event_log::rows(capillary, org_id, key, id).await {
-            Ok(rows) => rows,
+            Ok(rows) => self.others(org_id, key, rows).await,
             Err(failure) => {
                 self.asked.capillary = false;
                 self.notes.add(format!("Capillary's event log can't be asked: {failure}"));
                 Vec::new()
             }
         }
+    }
+
+    /// By an event's id, or a reference, the log may answer with one row of several: those of other webhooks, or of other events. By the
+    /// request's id it answers with all.
+    async fn others(&mut self, org_id: Option<i64>, key: Key, rows: Vec<LogRow>) -> Vec<LogRow> {
+        let (Some(capillary), [only], Key::Event | Key::Reference) = (&self.capillary, rows.as_slice(), key) else { return rows };
+        let Some(request_id) = &only.request_id else { return rows };
+        let all = event_log::rows(capillary, org_id, Key::Request, request_id).await.unwrap_or_default();
+        let same: Vec<LogRow> = all.into_iter().filter(|log| log.event_id == only.event_id).collect();
+        if same.is_empty() { rows } else { same }
     }
 
     async fn search(&mut self, search: Search<'_>) -> Result<Vec<Row>, Failure> {

@@ -104,7 +104,7 @@ fn with_row(event: &Story, row: &Row, queue: Option<&Queue>, now_ms: i64) -> Sta
         Some(Status::Published) => {
             Standing::new(State::Published, "On the bus. What a rule's target made of it is not known here.")
         }
-        Some(Status::Received) if row.lease_until.is_some_and(|until| until > now_ms) => {
+        Some(Status::Received) if event.lines.is_empty() && row.lease_until.is_some_and(|until| until > now_ms) => {
             Standing::new(State::Waiting, "Being received at this moment.")
         }
         Some(Status::Failed) => {
@@ -147,7 +147,7 @@ fn in_a_queue(event: &Story, queue: Option<&Queue>, now_ms: i64, waits: &str) ->
         line.cause.as_deref().unwrap_or_default()
     );
     Standing::new(State::Waiting, words)
-        .with("it comes again by itself, for 12 days; `capctl doctor` tells whether the cause wants mending")
+        .with("it comes again by itself, within 15 minutes (45 after a hundred tries), for 12 days; `capctl doctor` tells whether the cause wants mending")
 }
 
 /// What Capillary says, where the ledger says nothing.
@@ -159,7 +159,7 @@ fn without_row(log: &LogRow, now_ms: i64) -> Standing {
             .with("the webhook may be paused, or its lane blocked by an event that is answered 429: capctl webhook list"),
         (_, Some(200..=299)) => Standing::new(
             State::NotInLedger,
-            "Capillary delivered it and was answered 2xx, but this ledger has no row: forgotten after EventTtlDays, or delivered to another webhook.",
+            "Capillary delivered it and was answered 2xx, but this ledger has no row: forgotten after EventTtlDays, delivered to another webhook, or known by another id (one that can be none is replaced by a hash: search by its request id).",
         )
         .with(match &log.consumer_group_id {
             Some(group) => format!("look for its consumer group, {group}, in: capctl webhook list"),
@@ -168,13 +168,13 @@ fn without_row(log: &LogRow, now_ms: i64) -> Standing {
         (_, Some(status @ (401 | 403))) => refused(format!(
             "Capillary delivered it and was answered {status}: its headers were not the right ones. It may not be sent again."
         ))
-        .with("hold deliveries (capctl secrets set webhook --hold-for 1h), make the headers agree (capctl webhook update --headers), then ask Capillary for what was refused"),
+        .with("hold deliveries (capctl secrets set webhook --hold-for 1h), then make the headers agree (capctl webhook update --headers). What changed is told with the next event about the same entity; for the event itself ask Capillary"),
         (_, Some(429)) if log.started_at.is_some_and(|at| now_ms.saturating_sub(at) > RESENT_FOR_MS) => {
             refused("Capillary was answered 429 for over 7 days, and may have given it up.".to_owned())
                 .with("ask Capillary for the event")
         }
         (_, Some(429)) => not_delivered("Capillary delivered it and was answered 429: it sends it again.")
-            .with("the saved query `answered 429, and why` tells what the receiver lacked; so may `capctl doctor`"),
+            .with("`capctl doctor` and the saved query `answered 429, and why` tell what the receiver lacks; while a hold is on, wrong headers are answered so, too"),
         (_, Some(400)) => refused("Capillary delivered it and was answered 400: it gave the event up.".to_owned())
             .with("what is no JSON object lies in the dead-letter queue: capctl dlq list"),
         (_, Some(413)) => refused("Capillary delivered it and was answered 413: it is too large.".to_owned())

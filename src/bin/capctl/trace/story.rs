@@ -179,7 +179,10 @@ impl LogRow {
         let took = self.took_ms.map(|took| format!(" in {}", duration(took))).unwrap_or_default();
         match (self.started_at, self.ended_at) {
             (_, Some(ended)) => tell("delivered", format!("{}{answer}{took}", moment(ended, now_ms))),
-            (Some(started), None) => tell("delivery", format!("began {}, not ended{answer}{took}", moment(started, now_ms))),
+            (Some(started), None) if self.http_status.is_some() => {
+                tell("delivery", format!("tried {}{answer}{took}", moment(started, now_ms)));
+            }
+            (Some(started), None) => tell("delivery", format!("began {}, not answered", moment(started, now_ms))),
             (None, None) => tell("delivery", "not begun".to_owned()),
         }
     }
@@ -277,6 +280,7 @@ impl Report for Trace {
             page.styled(&[
                 ("  → ", Tone::Strong),
                 ("check the id and the stack; whether the webhook subscribes to such events: capctl webhook list", Tone::Plain),
+                ("; a body that could not be read has no id: capctl dlq list", Tone::Plain),
             ])?;
         }
         for note in &self.notes {

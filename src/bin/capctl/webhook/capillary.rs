@@ -4,7 +4,7 @@ use http::Method;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{check::Wanted, entry::Entry};
+use super::{entry::Entry, place::Place};
 use crate::{capillary::Capillary, context::Context, output::Failure};
 
 /// How far back deliveries are counted.
@@ -48,8 +48,8 @@ impl Webhooks {
     }
 
     /// The webhook with that id, or the only one that sends to this deployment.
-    pub(super) async fn meant(&self, id: Option<&str>, wanted: &Wanted) -> Result<Entry, Failure> {
-        let is_meant = |entry: &Entry| id.map_or_else(|| entry.is_http() && entry.is_at(&wanted.url), |id| entry.id() == id);
+    pub(super) async fn meant(&self, id: Option<&str>, place: &Place) -> Result<Entry, Failure> {
+        let is_meant = |entry: &Entry| id.map_or_else(|| place.is_sent_to_by(entry), |id| entry.id() == id);
         let mut found = self.all().await?.into_iter().filter(is_meant);
         match (found.next(), found.next(), id) {
             (Some(entry), None, _) => Ok(entry),

@@ -5,12 +5,13 @@ use serde::Serialize;
 use super::{
     entry::Entry,
     names::spelled,
+    place::Place,
     secret::{Headers, Match},
 };
 
 /// What this deployment wants of a webhook.
 pub(super) struct Wanted {
-    pub(super) url: String,
+    pub(super) place: Place,
     pub(super) headers: Headers,
 }
 
@@ -19,13 +20,6 @@ pub(super) struct Wanted {
 pub(crate) struct Finding {
     pub(crate) what: String,
     pub(crate) remedy: &'static str,
-}
-
-impl Wanted {
-    /// Whether a webhook sends to this deployment, were it switched on.
-    pub(super) fn is_sent_to_by(&self, entry: &Entry) -> bool {
-        entry.is_http() && entry.is_at(&self.url)
-    }
 }
 
 impl Finding {
@@ -81,11 +75,11 @@ pub(super) fn findings(entry: &Entry, wanted: &Wanted) -> Vec<Finding> {
 /// What is wrong with an org's webhooks as a whole.
 pub(super) fn overall(all: &[Entry], wanted: &Wanted) -> Vec<Finding> {
     let mut found = Vec::new();
-    if all.iter().filter(|entry| wanted.is_sent_to_by(entry) && entry.is_active()).count() > 1 {
+    if all.iter().filter(|entry| wanted.place.is_sent_to_by(entry) && entry.is_active()).count() > 1 {
         let remedy = "switch all but one off: `capctl webhook pause --id …`";
         found.push(Finding::new("several webhooks send here: each event comes more than once, and counts once", remedy));
     }
-    if !all.iter().any(|entry| wanted.is_sent_to_by(entry)) {
+    if !all.iter().any(|entry| wanted.place.is_sent_to_by(entry)) {
         found.push(Finding::new("no webhook sends to this deployment", "`capctl webhook register`"));
     }
     found
@@ -98,7 +92,7 @@ mod tests {
 
     fn wanted() -> Wanted {
         let headers: Headers = serde_json::from_value(json!({"headers": {"authorization": ["Basic new", "Basic old"]}})).unwrap();
-        Wanted { url: "https://hooks.example.net/v1/events".to_owned(), headers }
+        Wanted { place: Place::new("https://hooks.example.net/v1/events"), headers }
     }
 
     fn entry(member: &str, value: Value) -> Entry {

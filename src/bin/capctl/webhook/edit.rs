@@ -48,10 +48,10 @@ impl Edit<'_> {
         let mut edited = entry.clone();
         edited.set("methodType", json!("POST"));
         if let Some(url) = self.url {
-            edited.set("webHookUrl", json!(if url.is_empty() { wanted.url.as_str() } else { url }));
+            edited.set("webHookUrl", json!(if url.is_empty() { wanted.place.url() } else { url }));
         }
         if self.headers || self.is_nothing() {
-            if !edited.is_at(&wanted.url) {
+            if !wanted.place.is_sent_to_by(&edited) {
                 let what = "this webhook sends to another place, which must not learn this deployment's headers; --url lets it send here";
                 return Err(Failure::Usage(what.to_owned()));
             }
@@ -199,7 +199,7 @@ pub(super) fn registration(name: &str, events: &Selection, connections: u32, wan
     json!({
         "name": name,
         "eventNames": events.0,
-        "webHookUrl": wanted.url,
+        "webHookUrl": wanted.place.url(),
         "webHookType": "HTTP",
         "methodType": "POST",
         "webHookHeaders": headers,
@@ -212,18 +212,18 @@ pub(super) fn registration(name: &str, events: &Selection, connections: u32, wan
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::webhook::secret::Headers;
+    use crate::webhook::{place::Place, secret::Headers};
 
     const HERE: &str = "https://hooks.example.net/v1/events";
 
     fn wanted() -> Wanted {
         let headers: Headers = serde_json::from_value(json!({"headers": {"authorization": ["Basic new", "Basic old"]}})).unwrap();
-        Wanted { url: HERE.to_owned(), headers }
+        Wanted { place: Place::new(HERE), headers }
     }
 
     fn entry() -> Entry {
         Entry::read(json!({
-            "webHookUrl": HERE, "methodType": "POST", "eventNames": ["customerAdded", "pointsIssued"], "active": true,
+            "webHookUrl": HERE, "webHookType": "HTTP", "methodType": "POST", "eventNames": ["customerAdded", "pointsIssued"], "active": true,
             "maxAllowedConnections": 10, "webHookHeaders": {"": "", "Authorization": "Basic old", "Content-Type": "text"},
         }))
         .unwrap()

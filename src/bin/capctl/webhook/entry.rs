@@ -46,12 +46,6 @@ impl Entry {
         format!("{url}?…")
     }
 
-    /// Whether it is the same address.
-    pub(super) fn is_at(&self, url: &str) -> bool {
-        let bare = |url: &str| url.trim().trim_end_matches('/').to_owned();
-        !bare(self.url()).is_empty() && bare(self.url()) == bare(url)
-    }
-
     pub(super) fn kind(&self) -> &str {
         self.text("webHookType")
     }
@@ -122,13 +116,6 @@ mod tests {
             assert_eq!(at(url).shown_url(), "https://hooks.example.net/a?…");
         }
         assert_eq!(at(" ").shown_url(), "");
-    }
-
-    #[test]
-    fn an_address_is_the_same_with_a_slash_in_the_end() {
-        assert!(at("https://hooks.example.net/v1/events/").is_at("https://hooks.example.net/v1/events"));
-        assert!(!at("https://hooks.example.net/v1/event").is_at("https://hooks.example.net/v1/events"));
-        assert!(!at(" ").is_at(""));
     }
 
     #[test]

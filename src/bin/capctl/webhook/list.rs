@@ -14,17 +14,17 @@ use crate::{
 pub(super) async fn run(arguments: &ListArguments, context: &Context) -> Result<Outcome, Failure> {
     let (webhooks, wanted) = look(context, &arguments.org).await?;
     let all = webhooks.all().await?;
-    let mut list = List::new(&wanted.url);
+    let mut list = List::new(wanted.place.url());
     let mut are_counted = true;
     for entry in &all {
         // The deployment's own is told of even when it is switched off: that is what somebody may be looking for.
-        let is_shown = arguments.all || wanted.is_sent_to_by(entry) || (entry.is_http() && entry.is_active());
+        let is_shown = arguments.all || wanted.place.is_sent_to_by(entry) || (entry.is_http() && entry.is_active());
         if !is_shown {
             list.left_out += 1;
             continue;
         }
-        let found = if wanted.is_sent_to_by(entry) { findings(entry, &wanted) } else { Vec::new() };
-        let mut shown = Shown::new(entry, wanted.is_sent_to_by(entry), found);
+        let found = if wanted.place.is_sent_to_by(entry) { findings(entry, &wanted) } else { Vec::new() };
+        let mut shown = Shown::new(entry, wanted.place.is_sent_to_by(entry), found);
         if are_counted && entry.is_http() && !entry.consumer_group_id().is_empty() {
             match webhooks.counts(entry, context.now_ms()).await {
                 Ok(counts) => shown.counts = Some(counts),

@@ -19,10 +19,10 @@ const USUAL_NAME: &str = "capillary-events";
 pub(super) async fn run(arguments: &RegisterArguments, context: &Context) -> Result<Outcome, Failure> {
     let (webhooks, wanted) = look(context, &arguments.org).await?;
     let all = webhooks.all().await?;
-    if let Some(present) = all.iter().find(|entry| entry.is_http() && entry.is_at(&wanted.url)) {
+    if let Some(present) = all.iter().find(|entry| wanted.place.is_sent_to_by(entry)) {
         let mut found = findings(present, &wanted);
         found.extend(arguments.events.as_ref().and_then(|asked| without(asked, present)));
-        return context.show(&Done::new(What::ThereBefore, present, &wanted, Vec::new(), found));
+        return context.show(&Done::new(What::ThereBefore, present, &wanted.place, Vec::new(), found));
     }
     let stack = context.deployment.stack.as_deref();
     let name = arguments.name.as_deref().or(stack).unwrap_or(USUAL_NAME);
@@ -40,7 +40,7 @@ pub(super) async fn run(arguments: &RegisterArguments, context: &Context) -> Res
     let made = webhooks.read(&id).await?;
     let mut found = findings(&made, &wanted);
     found.extend(Entry::read(registration).map(|told| edit::not_taken(&told, &made)).into_iter().flatten());
-    context.show(&Done::new(What::Registered, &made, &wanted, Vec::new(), found))
+    context.show(&Done::new(What::Registered, &made, &wanted.place, Vec::new(), found))
 }
 
 /// Whether events that are asked for are missing in what is there.

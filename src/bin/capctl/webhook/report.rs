@@ -6,10 +6,11 @@ use serde::Serialize;
 
 use super::{
     capillary::{Counts, DAYS},
-    check::{Finding, Wanted},
+    check::Finding,
     edit::Change,
     entry::Entry,
     names::{besides, spelled},
+    place::Place,
 };
 use crate::{
     output::{Outcome, Report},
@@ -30,6 +31,8 @@ pub(super) struct Shown {
     kind: String,
     method: String,
     active: bool,
+    /// By this the event log tells its deliveries from those of other webhooks.
+    consumer_group_id: String,
     /// Whether it sends to this deployment.
     is_ours: bool,
     connections: Option<u64>,
@@ -52,6 +55,7 @@ impl Shown {
             kind: entry.kind().to_owned(),
             method: entry.method().to_owned(),
             active: entry.is_active(),
+            consumer_group_id: entry.consumer_group_id().to_owned(),
             is_ours,
             connections: entry.connections(),
             not_subscribed: besides(&event_names),
@@ -95,6 +99,7 @@ impl Shown {
         };
         say("sends", &format!("{} events: {}", self.event_names.len(), self.sends()));
         say("besides", besides);
+        say("group", if self.consumer_group_id.is_empty() { "not told" } else { &self.consumer_group_id });
         say("headers", &if headers.is_empty() { "none".to_owned() } else { headers.join(", ") });
         if let Some(counts) = &self.counts {
             say("30 days", &counts.text());
@@ -269,9 +274,8 @@ pub(super) struct Done {
 
 impl Done {
     /// `findings` is what still wants mending.
-    pub(super) fn new(what: What, entry: &Entry, wanted: &Wanted, changes: Vec<Change>, findings: Vec<Finding>) -> Self {
-        let is_ours = entry.is_http() && entry.is_at(&wanted.url);
-        Self { what, changes, webhook: Shown::new(entry, is_ours, findings) }
+    pub(super) fn new(what: What, entry: &Entry, place: &Place, changes: Vec<Change>, findings: Vec<Finding>) -> Self {
+        Self { what, changes, webhook: Shown::new(entry, place.is_sent_to_by(entry), findings) }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
 
 pub(super) async fn run(arguments: &UpdateArguments, context: &Context) -> Result<Outcome, Failure> {
     let (webhooks, wanted) = look(context, &arguments.org).await?;
-    let before = webhooks.meant(arguments.id.as_deref(), &wanted).await?;
+    let before = webhooks.meant(arguments.id.as_deref(), &wanted.place).await?;
     let edit = Edit {
         events: arguments.events.as_ref(),
         add: arguments.add.as_ref(),
@@ -32,22 +32,22 @@ pub(super) async fn run(arguments: &UpdateArguments, context: &Context) -> Resul
     };
     // One that sends to another place has other headers than this deployment's. What a dry run would mend is not mended.
     let judged = if what == What::WouldUpdate { &after } else { &now };
-    if judged.is_at(&wanted.url) {
+    if wanted.place.is_sent_to_by(judged) {
         found.extend(findings(judged, &wanted));
     }
-    context.show(&Done::new(what, &now, &wanted, changes, found))
+    context.show(&Done::new(what, &now, &wanted.place, changes, found))
 }
 
 pub(super) async fn pause(arguments: &PauseArguments, context: &Context) -> Result<Outcome, Failure> {
     let (webhooks, wanted) = look(context, &arguments.org).await?;
-    let before = webhooks.meant(arguments.id.as_deref(), &wanted).await?;
+    let before = webhooks.meant(arguments.id.as_deref(), &wanted.place).await?;
     if !before.is_active() {
-        return context.show(&Done::new(What::PausedBefore, &before, &wanted, Vec::new(), Vec::new()));
+        return context.show(&Done::new(What::PausedBefore, &before, &wanted.place, Vec::new(), Vec::new()));
     }
     webhooks.switch_off(before.id()).await?;
     let now = webhooks.read(before.id()).await?;
     if now.is_active() {
         return Err(Failure::of("DELETE /v3/webHooks/…", "Capillary has taken it, and the webhook is still active"));
     }
-    context.show(&Done::new(What::Paused, &now, &wanted, edit::changes(&before, &now), Vec::new()))
+    context.show(&Done::new(What::Paused, &now, &wanted.place, edit::changes(&before, &now), Vec::new()))
 }
