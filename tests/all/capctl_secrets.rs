@@ -185,6 +185,45 @@ async fn a_secret_is_filled_for_the_first_time() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_who_fill_it_at_once_one_is_told_so() {
+    let world = World::new().await;
+    let name = format!("{}-empty", world.names.bus);
+    world.aws.secrets.create_secret().name(&name).send().await.expect("a secret without a value");
+    // Both find it empty, and both have written before either looks what counts.
+    world.proxy.times("GetSecretValue", 4, Fault::Rendezvous(Arc::new(Barrier::new(2))));
+    let changes = [("WEBHOOK_SECRET_ID", name.as_str())];
+    let words = ["secrets", "set", "webhook", "--header", "authorization"];
+    let (first, second) = (format!("{MARK}-1"), format!("{MARK}-2"));
+    let (one, other) = (world.start_capctl(&words, &first, &changes).await, world.start_capctl(&words, &second, &changes).await);
+    let (one, other) = tokio::join!(one.end(), other.end());
+    tells_nothing(&one);
+    tells_nothing(&other);
+    let (winner, loser) = if one.code == 0 { (&first, &other) } else { (&second, &one) };
+    assert!(loser.error(3).contains("somebody else changed it meanwhile"), "{}", loser.all());
+    assert_eq!(world.secret(&name).await, json!({"headers": {"authorization": [winner]}}));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_of_bytes_is_not_taken_for_an_empty_one() {
+    let world = World::new().await;
+    let name = format!("{}-bytes", world.names.bus);
+    let bytes = aws_sdk_secretsmanager::primitives::Blob::new(MARK);
+    world.aws.secrets.create_secret().name(&name).secret_binary(bytes).send().await.expect("a secret of bytes");
+    let both = [("WEBHOOK_SECRET_ID", name.as_str()), ("CAPILLARY_SECRET_ID", name.as_str())];
+    let run = async |words: &[&str], input: &str| {
+        let ran = world.start_capctl(&[&["secrets"], words].concat(), input, &both).await.end().await;
+        tells_nothing(&ran);
+        ran
+    };
+    assert!(!run(&["list"], "").await.text(1).contains("not filled"));
+    assert!(run(&["set", "webhook", "--header", "authorization"], MARK).await.error(2).contains("--file"));
+    assert!(run(&["set", "capillary"], &format!("{MARK}\n{MARK}")).await.error(2).contains("--file"));
+    let whole = json!({"headers": {"authorization": [MARK]}}).to_string();
+    run(&["set", "webhook", "--file", "-"], &whole).await.text(0);
+    assert_eq!(world.secret(&name).await, json!({"headers": {"authorization": [MARK]}}));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_who_rotate_at_once_one_is_told_so() {
     let world = World::new().await;
     // Both have read before either writes.

@@ -18,6 +18,7 @@ use crate::{
     context::Context,
     output::{Failure, Outcome, Report},
     page::{Page, Tone, plain},
+    quoted::quoted,
     spans::moment,
 };
 
@@ -245,7 +246,8 @@ impl WebhookArguments {
             } else {
                 format!(
                     "the old value is accepted, too: {UPDATE}; once deliveries come with them, drop the old value with \
-                     `capctl secrets set webhook --drop-old --header {header} --hold-for 1h`"
+                     `capctl secrets set webhook --drop-old --header {} --hold-for 1h`",
+                    quoted(&header)
                 )
             });
         }
