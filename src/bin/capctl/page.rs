@@ -86,7 +86,7 @@ impl Page {
         let harmless_row = |row: &Vec<Cell>| row.iter().map(|(text, tone)| (in_line(text).into_owned(), *tone)).collect();
         let rows: Vec<Vec<Cell>> =
             Some(&heading).filter(|heading| !heading.is_empty()).into_iter().chain(rows).map(harmless_row).collect();
-        let columns = rows.iter().map(|row| row.len()).max().unwrap_or_default();
+        let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
         let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|(text, _)| text.chars().count()).max();
         let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or_default()).collect();
         for row in rows {

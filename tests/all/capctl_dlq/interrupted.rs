@@ -110,6 +110,18 @@ async fn without_the_right_to_give_letters_back_that_is_told() {
     assert!(text.contains("SQS.ChangeMessageVisibilityBatch: AccessDenied") && text.contains("within five minutes"), "{text}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn letters_are_hidden_and_given_back_by_several_calls_at_once() {
+    let world = with_letters(30).await;
+    let (operation, barrier) = ("ChangeMessageVisibilityBatch", Arc::new(Barrier::new(4)));
+    world.proxy.times(operation, 3, Fault::Rendezvous(Arc::clone(&barrier)));
+    let running = world.start_capctl(&["dlq", "list"], "", &[]).await;
+    let come = poll(Duration::from_secs(60), async || Some(world.proxy.calls(operation)).filter(|calls| calls.len() >= 3)).await;
+    assert!(come.expect("three calls").iter().all(|call| !call.is_done()), "one waits for another");
+    barrier.wait().await;
+    running.end().await.text(1);
+}
+
 /// Holds one call of an operation: when it has come, and what lets it go on.
 fn held_call(world: &World, operation: &'static str) -> (impl Future<Output = ()>, Arc<Barrier>) {
     let barrier = Arc::new(Barrier::new(2));
