@@ -218,6 +218,13 @@ impl<'a> AlarmedStack<'a> {
     }
 }
 
+impl Drop for AlarmedStack<'_> {
+    fn drop(&mut self) {
+        // Other tests ask the same local AWS.
+        let _ = self.world.aws_command(&format!("aws cloudformation delete-stack --stack-name {}", self.name));
+    }
+}
+
 #[tokio::test]
 async fn alarms_are_those_of_the_stack_and_not_of_another_whose_name_begins_the_same() {
     let world = World::new().await;
@@ -230,7 +237,7 @@ async fn alarms_are_those_of_the_stack_and_not_of_another_whose_name_begins_the_
 }
 
 #[tokio::test]
-async fn who_is_told_of_alarms_is_looked_for_on_every_page_and_an_action_without_a_topic_is_no_riddle() {
+async fn an_action_that_is_no_topic_is_told_and_is_no_riddle() {
     let world = World::new().await;
     let stack = AlarmedStack::deploy(&world, &format!("told-{}", std::process::id()));
     let ran = stack.doctor().await;
@@ -238,9 +245,35 @@ async fn who_is_told_of_alarms_is_looked_for_on_every_page_and_an_action_without
     assert_found(&ran, "alarms", "good", "which is no topic");
     assert!(findings(&ran, "alarms").iter().all(|(state, _)| state != "unknown"), "{}", ran.all());
     let topic = stack.resource("Topic");
-    stack.aws(&format!(
-        "sns subscribe --topic-arn {topic} --protocol sqs --notification-endpoint {}",
-        world.names.events_queue_arn
-    ));
+    stack.aws(&format!("sns subscribe --topic-arn {topic} --protocol sqs --endpoint {}", world.names.events_queue_arn));
     assert_found(&stack.doctor().await, "alarms", "good", "1 listening");
+}
+
+/// An SNS whose only confirmed subscription is on the second page.
+async fn sns_with_two_pages() -> String {
+    let page = async |asked: String| {
+        let (subscription, next) = if asked.contains("NextToken=second") {
+            ("arn:aws:sns:us-east-1:000000000000:topic:1", "")
+        } else {
+            ("PendingConfirmation", "<NextToken>second</NextToken>")
+        };
+        let member = format!("<member><SubscriptionArn>{subscription}</SubscriptionArn></member>");
+        let result = format!("<Subscriptions>{member}</Subscriptions>{next}");
+        let result = format!("<ListSubscriptionsByTopicResult>{result}</ListSubscriptionsByTopicResult>");
+        format!("<ListSubscriptionsByTopicResponse>{result}</ListSubscriptionsByTopicResponse>")
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(axum::serve(listener, axum::Router::new().fallback(page)).into_future());
+    url
+}
+
+#[tokio::test]
+async fn who_is_told_of_alarms_is_looked_for_on_every_page() {
+    let world = World::new().await;
+    let stack = AlarmedStack::deploy(&world, &format!("paged-{}", std::process::id()));
+    let capctl = Capctl::of_stack(&Stack::load()).with("CAPCTL_STACK", &stack.name);
+    let capctl = capctl.with("AWS_ENDPOINT_URL_SNS", &sns_with_two_pages().await);
+    let ran = capctl.run(&["--json", "doctor", "--without-capillary"]).await;
+    assert_found(&ran, "alarms", "good", "1 listening");
 }

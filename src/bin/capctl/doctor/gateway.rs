@@ -21,7 +21,7 @@ pub(super) async fn examine(context: &Context, headers: Option<&HeaderMap>, find
         (_, None) => return,
     };
     match answer(url, headers).await {
-        Ok(answer) => judge(url, answer, findings),
+        Ok(answer) => judge(url, &answer, findings),
         Err(failure) => {
             findings.bad(WHAT, failure.to_string(), "can it be reached from here? Capillary reaches it over the internet");
         }
@@ -35,7 +35,7 @@ struct Answer {
     is_of_the_receiver: bool,
 }
 
-fn judge(url: &str, answer: Answer, findings: &mut Findings) {
+fn judge(url: &str, answer: &Answer, findings: &mut Findings) {
     match answer.status {
         // Refused for its emptiness, which is judged after the headers.
         400 if answer.is_of_the_receiver => findings.good(WHAT, format!("takes deliveries at {url}")),
@@ -86,7 +86,7 @@ mod tests {
     fn told(status: u16, content_type: &'static str) -> String {
         let mut findings = Findings::default();
         let is_of_the_receiver = is_problem(&HeaderValue::from_static(content_type));
-        judge("https://hooks.example.net/v1/events", Answer { status, is_of_the_receiver }, &mut findings);
+        judge("https://hooks.example.net/v1/events", &Answer { status, is_of_the_receiver }, &mut findings);
         serde_json::to_string(&findings).unwrap()
     }
 
