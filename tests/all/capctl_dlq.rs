@@ -141,8 +141,18 @@ async fn what_somebody_else_is_reading_is_counted() {
     world.bury(&[Letter::new("one", Some("panic")), Letter::new("two", Some("panic"))]).await;
     let taken = world.aws.sqs.receive_message().queue_url(&world.names.dead_letter_queue).visibility_timeout(300).send().await;
     assert_eq!(taken.expect("an answer").messages().len(), 1);
-    let text = world.capctl(&["dlq", "list"]).await.text(1);
+    let text = world.capctl(&["dlq", "list"]).await.text(4);
     assert!(text.starts_with("1 letter\n") && text.contains("about 1 more can't be seen now"), "{text}");
+    let taken = world.aws.sqs.receive_message().queue_url(&world.names.dead_letter_queue).visibility_timeout(300).send().await;
+    assert_eq!(taken.expect("an answer").messages().len(), 1);
+    for (words, told) in
+        [(&["list"][..], "no letter was seen"), (&["redrive", "--all"], "no letter"), (&["drop", "--all", "--yes"], "no letter")]
+    {
+        let text = world.capctl(&[&["dlq"], words].concat()).await.text(4);
+        assert!(text.starts_with(told) && text.contains("about 2 more can't be seen now"), "{words:?}: {text}");
+    }
+    let text = world.capctl(&["dlq", "show", "one"]).await.text(4);
+    assert!(text.contains("was seen") && !text.contains("is in the dead-letter queue"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -181,6 +191,9 @@ async fn a_poison_delivery_is_looked_at_saved_and_dropped() {
     assert!(!dropped.all().contains(PERSONAL));
     let file = format!("{kept}/{message}");
     assert_eq!((std::fs::read(&file).expect("the file"), mode(&file), mode(&kept)), (poison, 0o600, 0o700));
+    let label = std::fs::read_to_string(format!("{file}.json")).expect("what it said of itself");
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&label).expect("JSON"), listed["each"][0]);
+    assert_eq!(std::fs::read_dir(&kept).expect("the directory").count(), 2, "nothing else lies there");
     assert_eq!(ids(&world.dead_letters().await), ["other"]);
     std::fs::remove_dir_all(&directory).expect("the directory is removed");
 }
@@ -216,6 +229,13 @@ async fn what_makes_no_sense_changes_nothing() {
     assert_eq!(world.queue_length().await, 0);
     let nobody = world.capctl(&["dlq", "show", "nobody"]).await;
     assert_eq!(nobody.text(1), "no letter with this id is in the dead-letter queue\n");
+    let odd = "--it's\u{1b}[2Jodd";
+    world.bury(&[Letter::new(odd, Some("panic"))]).await;
+    assert!(
+        world.capctl(&["dlq", "show", odd]).await.text(0).contains("--it's\\u{1b}[2Jodd"),
+        "a terminal is told nothing by it"
+    );
+    assert_eq!(world.capctl(&["dlq", "list", "--event-id", odd, "--json", "--each"]).await.json(1)["each"][0]["eventId"], odd);
 }
 
 /// A name under the system's directory for such things.

@@ -44,8 +44,8 @@ impl World {
 
 #[track_caller]
 fn tells_nothing(ran: &Ran) {
-    let encoded = STANDARD.encode(MARK);
-    for value in [MARK, encoded.trim_end_matches('='), AUTHORIZATION, WEBHOOK_KEY, "sandbox-key", "sandbox-secret"] {
+    let password = STANDARD.encode(format!("capillary:{MARK}"));
+    for value in [MARK, &password, AUTHORIZATION, WEBHOOK_KEY, "sandbox-key", "sandbox-secret"] {
         assert!(!ran.all().contains(value), "a value is told: {}", ran.all());
     }
 }
@@ -64,15 +64,22 @@ async fn a_header_is_rotated_without_a_delivery_refused() {
     assert_eq!(running.send(&delivery(AUTHORIZATION)).await.status, 200);
 
     let told = world.fill(&["webhook", "--header", "Authorization"], &format!("{new}\n")).await;
-    assert!(told.contains("2 values accepted") && told.contains("`capctl webhook update --headers`"), "{told}");
-    assert!(told.contains("--drop-old --header Authorization"), "{told}");
+    assert!(told.contains("2 values accepted") && told.contains("wait five minutes"), "{told}");
+    assert!(told.contains("--drop-old --header Authorization --hold-for 1h"), "{told}");
     let headers = json!({"authorization": [new, AUTHORIZATION], "x-webhook-key": [WEBHOOK_KEY]});
     assert_eq!(world.webhook_secret().await["headers"], headers, "the new one first, since that is what Capillary is given");
     for value in [&new, AUTHORIZATION] {
         assert_eq!(running.send(&delivery(value)).await.status, 200, "both are accepted at once");
     }
 
-    let told = world.fill(&["webhook", "--drop-old", "--header", "authorization"], "").await;
+    let before = world.webhook_secret().await;
+    let unguarded = [(&["--drop-old"][..], String::new()), (&["--file", "-"], json!({"headers": {"a": [MARK]}}).to_string())];
+    for (words, input) in unguarded {
+        let refused = world.secrets(&[&["set", "webhook"], words].concat(), &input).await;
+        assert!(refused.error(2).contains("would be refused, and lost: add --hold-for 1h"), "{}", refused.all());
+    }
+    assert_eq!(world.webhook_secret().await, before, "what would turn somebody away is not written by mistake");
+    let told = world.fill(&["webhook", "--drop-old", "--header", "authorization", "--no-hold"], "").await;
     assert!(told.contains("accepted no more"), "{told}");
     assert_eq!(world.webhook_secret().await["headers"]["authorization"], json!([new]));
     let next = world.receiver().await;
@@ -174,6 +181,45 @@ async fn a_secret_is_filled_for_the_first_time() {
     assert!(run(&["set", "capillary", "--hash-key-generate"], "").await.error(2).contains("credentials first"));
     let told = run(&["set", "webhook", "--header", "authorization"], MARK).await.text(0);
     assert!(told.contains("`capctl webhook register`"), "{told}");
+    assert_eq!(world.secret(&name).await, json!({"headers": {"authorization": [MARK]}}));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_who_fill_it_at_once_one_is_told_so() {
+    let world = World::new().await;
+    let name = format!("{}-empty", world.names.bus);
+    world.aws.secrets.create_secret().name(&name).send().await.expect("a secret without a value");
+    // Both find it empty, and both have written before either looks what counts.
+    world.proxy.times("GetSecretValue", 4, Fault::Rendezvous(Arc::new(Barrier::new(2))));
+    let changes = [("WEBHOOK_SECRET_ID", name.as_str())];
+    let words = ["secrets", "set", "webhook", "--header", "authorization"];
+    let (first, second) = (format!("{MARK}-1"), format!("{MARK}-2"));
+    let (one, other) = (world.start_capctl(&words, &first, &changes).await, world.start_capctl(&words, &second, &changes).await);
+    let (one, other) = tokio::join!(one.end(), other.end());
+    tells_nothing(&one);
+    tells_nothing(&other);
+    let (winner, loser) = if one.code == 0 { (&first, &other) } else { (&second, &one) };
+    assert!(loser.error(3).contains("somebody else changed it meanwhile"), "{}", loser.all());
+    assert_eq!(world.secret(&name).await, json!({"headers": {"authorization": [winner]}}));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_of_bytes_is_not_taken_for_an_empty_one() {
+    let world = World::new().await;
+    let name = format!("{}-bytes", world.names.bus);
+    let bytes = aws_sdk_secretsmanager::primitives::Blob::new(MARK);
+    world.aws.secrets.create_secret().name(&name).secret_binary(bytes).send().await.expect("a secret of bytes");
+    let both = [("WEBHOOK_SECRET_ID", name.as_str()), ("CAPILLARY_SECRET_ID", name.as_str())];
+    let run = async |words: &[&str], input: &str| {
+        let ran = world.start_capctl(&[&["secrets"], words].concat(), input, &both).await.end().await;
+        tells_nothing(&ran);
+        ran
+    };
+    assert!(!run(&["list"], "").await.text(1).contains("not filled"));
+    assert!(run(&["set", "webhook", "--header", "authorization"], MARK).await.error(2).contains("--file"));
+    assert!(run(&["set", "capillary"], &format!("{MARK}\n{MARK}")).await.error(2).contains("--file"));
+    let whole = json!({"headers": {"authorization": [MARK]}}).to_string();
+    run(&["set", "webhook", "--file", "-"], &whole).await.text(0);
     assert_eq!(world.secret(&name).await, json!({"headers": {"authorization": [MARK]}}));
 }
 

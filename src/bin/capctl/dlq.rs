@@ -1,9 +1,11 @@
 //! `capctl dlq`: what lies in the dead-letter queue, and what becomes of it.
 
 mod drop;
+mod ended;
 mod filter;
 mod groups;
 mod list;
+mod newcomers;
 mod redrive;
 mod show;
 mod walk;
@@ -17,8 +19,10 @@ use crate::{
 
 /// The dead-letter queue: list what lies in it and why, show it, redrive it, drop it
 ///
-/// SQS has no list of a queue's messages: each letter is received and given back. So a letter that somebody else is reading can't be seen
-/// meanwhile, nor for five minutes what a reader held that was killed.
+/// SQS has no list of a queue's messages: each letter is received and given back, which takes the right sqs:ChangeMessageVisibility. So a
+/// letter that somebody else is reading can't be seen meanwhile, nor for five minutes what a reader held that was killed; then the exit code
+/// is 4. A look ends once what was there at its beginning was seen. Nobody can hold more than about 120,000 letters at once, so of more a part
+/// is listed.
 #[derive(Args)]
 pub(crate) struct DlqArguments {
     #[command(subcommand)]

@@ -1,10 +1,10 @@
-//! Ctrl-C: the first one lets what is begun be finished, the second one does not.
+//! Ctrl-C, and the signal by which a system ends a program: the first one lets what is begun be finished, the second one does not.
 
 use tokio::sync::watch;
 
 use crate::output::Outcome;
 
-/// Whether Ctrl-C was pressed.
+/// Whether Ctrl-C was pressed, or SIGTERM came.
 #[derive(Clone)]
 pub(crate) struct Interrupt(watch::Receiver<bool>);
 
@@ -13,14 +13,10 @@ impl Interrupt {
     pub(crate) fn listen() -> Self {
         let (pressed, seen) = watch::channel(false);
         tokio::spawn(async move {
-            if tokio::signal::ctrl_c().await.is_ok() {
-                let _ = pressed.send(true);
-            }
-            if tokio::signal::ctrl_c().await.is_ok() {
-                std::process::exit(i32::from(Outcome::Partly.code()));
-            }
-            // Without a way to be told of it there is none, and whoever waits for it must not wake.
-            std::future::pending::<()>().await;
+            asked().await;
+            let _ = pressed.send(true);
+            asked().await;
+            std::process::exit(i32::from(Outcome::Partly.code()));
         });
         Self(seen)
     }
@@ -37,4 +33,34 @@ impl Interrupt {
             std::future::pending::<()>().await;
         }
     }
+}
+
+/// Waits until the end is asked for. Without a way to be told of it, it never is.
+async fn asked() {
+    tokio::select! {
+        () = pressed() => {}
+        () = terminated() => {}
+    }
+}
+
+async fn pressed() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(unix)]
+async fn terminated() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut signals) => {
+            signals.recv().await;
+        }
+        Err(_) => std::future::pending().await,
+    }
+}
+
+#[cfg(not(unix))]
+async fn terminated() {
+    std::future::pending().await
 }

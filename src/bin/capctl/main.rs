@@ -9,9 +9,9 @@
 //! deployment   the names of a stack's resources
 //! dead_letters the dead-letter queue, read through; reasons: what its reasons mean
 //! capillary    Capillary's APIs with the deployment's credentials
-//! files        files that only their owner may read; interrupt: Ctrl-C
+//! files        files that only their owner may read; interrupt: Ctrl-C and SIGTERM
 //! output       a report as text or JSON; what a run comes to
-//! page         text for people: tables, words in colour
+//! page         text for people: tables, words in colour; quoted: words of a command to be copied
 //! spans        times and durations as people read them
 //!
 //! trace        where is my event
@@ -33,6 +33,7 @@ mod files;
 mod interrupt;
 mod output;
 mod page;
+mod quoted;
 mod reasons;
 mod secrets;
 mod spans;

@@ -88,7 +88,7 @@ impl Output {
             Self::Text => report.write(&mut page)?,
             Self::Json => {
                 let text = serde_json::to_string_pretty(report).map_err(io::Error::other)?;
-                page.line(&text)?;
+                page.verbatim(&text)?;
             }
         }
         Ok(report.outcome())
@@ -107,7 +107,7 @@ impl Output {
         // Nobody is left to be told that standard error can't be written.
         let _ = match self {
             Self::Text => page.styled(&[("error: ", Tone::Bad), (&text, Tone::Plain)]),
-            Self::Json => page.line(&json!({"error": text}).to_string()),
+            Self::Json => page.verbatim(&json!({"error": text}).to_string()),
         };
         outcome
     }

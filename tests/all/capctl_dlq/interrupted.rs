@@ -1,9 +1,13 @@
 //! A long redrive: by rate, ended half way, and beside another one.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::Barrier;
+
 use super::{Letter, ids};
+use crate::support::fault_proxy::Fault;
 use crate::support::wait::poll;
 use crate::support::world::World;
 
@@ -65,4 +69,66 @@ async fn what_dies_anew_meanwhile_does_not_go_round() {
     let ended = running.end().await.json(1);
     assert_eq!((&ended["letters"], &ended["new"]), (&40.into(), &1.into()));
     assert_eq!(ids(&world.dead_letters().await), ["anew"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_while_letters_are_dropped_stays() {
+    let world = with_letters(40).await;
+    let (first, resumed) = held_call(&world, "DeleteMessageBatch");
+    let running = world.start_capctl(&["dlq", "drop", "--all", "--yes", "--json"], "", &[]).await;
+    first.await;
+    world.bury(&[Letter::new("anew", Some("panic"))]).await;
+    resumed.wait().await;
+    let ended = running.end().await.json(1);
+    assert_eq!((&ended["letters"], &ended["new"]), (&40.into(), &1.into()));
+    assert_eq!(ids(&world.dead_letters().await), ["anew"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_is_looked_for_may_be_there_although_ctrl_c_was_pressed() {
+    for signal in ["INT", "TERM"] {
+        let world = with_letters(40).await;
+        let (first, resumed) = held_call(&world, "ReceiveMessage");
+        let running = world.start_capctl(&["dlq", "show", "nobody"], "", &[]).await;
+        first.await;
+        running.signal(signal);
+        resumed.wait().await;
+        let text = running.end().await.text(4);
+        assert!(
+            text.contains("interrupted: it may be there all the same") && !text.contains("no letter with this id is"),
+            "{text}"
+        );
+        assert_eq!(world.dead_letters().await.len(), 40, "all were given back");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_right_to_give_letters_back_that_is_told() {
+    let world = with_letters(3).await;
+    world.proxy.always("ChangeMessageVisibilityBatch", Fault::Refused(403, "AccessDenied"));
+    let text = world.capctl(&["dlq", "list"]).await.text(1);
+    assert!(text.contains("SQS.ChangeMessageVisibilityBatch: AccessDenied") && text.contains("within five minutes"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn letters_are_hidden_and_given_back_by_several_calls_at_once() {
+    let world = with_letters(30).await;
+    let (operation, barrier) = ("ChangeMessageVisibilityBatch", Arc::new(Barrier::new(4)));
+    world.proxy.times(operation, 3, Fault::Rendezvous(Arc::clone(&barrier)));
+    let running = world.start_capctl(&["dlq", "list"], "", &[]).await;
+    let come = poll(Duration::from_secs(60), async || Some(world.proxy.calls(operation)).filter(|calls| calls.len() >= 3)).await;
+    assert!(come.expect("three calls").iter().all(|call| !call.is_done()), "one waits for another");
+    barrier.wait().await;
+    running.end().await.text(1);
+}
+
+/// Holds one call of an operation: when it has come, and what lets it go on.
+fn held_call(world: &World, operation: &'static str) -> (impl Future<Output = ()>, Arc<Barrier>) {
+    let barrier = Arc::new(Barrier::new(2));
+    world.proxy.once(operation, Fault::Rendezvous(Arc::clone(&barrier)));
+    let come = async move {
+        let come = poll(Duration::from_secs(60), async || (!world.proxy.calls(operation).is_empty()).then_some(())).await;
+        assert!(come.is_some(), "no {operation}");
+    };
+    (come, barrier)
 }

@@ -8,7 +8,7 @@ use super::{Letter, PERSONAL, TRACE, ids};
 use crate::support::events::of_customer;
 use crate::support::fault_proxy::Fault;
 use crate::support::stage::{Stage, customer};
-use crate::support::world::World;
+use crate::support::world::{World, now_ms};
 
 /// What was sent to the events queue, entry by entry.
 fn sent(world: &World) -> Vec<Vec<Value>> {
@@ -21,12 +21,15 @@ fn sent(world: &World) -> Vec<Vec<Value>> {
 async fn a_redriven_letter_is_the_message_that_it_was() {
     let world = World::new().await;
     let letter = Letter::new("one", Some("invalid_entry"));
+    let received_from = now_ms();
     world.bury_traced(&letter).await;
+    let received_until = now_ms();
     let tried = world.capctl(&["dlq", "redrive", "--all", "--dry-run", "--json"]).await.json(0);
     assert_eq!((&tried["letters"], &tried["dryRun"], world.queue_length().await), (&json!(1), &json!(true), 0));
 
     let redriven = world.capctl(&["dlq", "redrive", "--event-id", "one"]).await;
     assert!(redriven.text(0).starts_with("1 letter redriven\n"));
+    assert!(!redriven.text(0).contains('→'), "what helps was just done");
     assert!(!redriven.all().contains(PERSONAL));
     assert!(world.dead_letters().await.is_empty());
     let messages = world.queue_messages().await;
@@ -39,7 +42,9 @@ async fn a_redriven_letter_is_the_message_that_it_was() {
         })
         .collect();
     let mut attributes = messages[0].attributes.clone();
-    assert!(attributes.remove("receivedAt").is_some());
+    let (data_type, received_at) = attributes.remove("receivedAt").expect("when it was received");
+    assert_eq!(data_type, "Number");
+    assert!((received_from..=received_until).contains(&received_at.parse().expect("milliseconds")), "{received_at}");
     assert_eq!((&messages[0].body, attributes), (&letter.body, expected));
     let trace = &sent(&world)[0][0]["MessageSystemAttributes"]["AWSTraceHeader"];
     assert_eq!(*trace, json!({"DataType": "String", "StringValue": TRACE}));
@@ -76,6 +81,13 @@ async fn what_sqs_does_not_take_stays_and_the_others_go() {
     let most = world.capctl(&["dlq", "redrive", "--all", "--json"]).await;
     assert_eq!((&most.json(4)["letters"], &most.json(4)["failed"]), (&json!(9), &json!({"InternalError": 1})));
     assert!(!most.all().contains(PERSONAL));
+    assert_eq!(ids(&world.dead_letters().await), ["letter-3"]);
+
+    world.proxy.heal();
+    world.proxy.whenever("SendMessageBatch", "letter-3", Fault::SomeRefused("letter-3", "InvalidMessageContents"));
+    let refused = world.capctl(&["dlq", "redrive", "--all"]).await;
+    assert!(refused.text(1).contains("SQS calls 1 letter invalid (InvalidMessageContents)"), "{}", refused.all());
+    assert!(!refused.text(1).contains("run it again"));
     assert_eq!(ids(&world.dead_letters().await), ["letter-3"]);
 
     world.proxy.heal();

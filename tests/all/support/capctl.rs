@@ -113,9 +113,14 @@ impl World {
 impl Running {
     /// Presses Ctrl-C.
     pub(crate) fn interrupt(&self) {
+        self.signal("INT");
+    }
+
+    /// Sends it a signal: INT, or TERM.
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.0.id().expect("it runs").to_string();
-        let pressed = std::process::Command::new("kill").args(["-INT", &id]).status().expect("kill runs");
-        assert!(pressed.success());
+        let sent = std::process::Command::new("kill").args([&format!("-{name}"), &id]).status().expect("kill runs");
+        assert!(sent.success());
     }
 
     /// Waits for its end.

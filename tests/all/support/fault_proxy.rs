@@ -278,8 +278,11 @@ async fn refuse_some(state: &State, request: &Request, marker: &str, code: &str)
     let mut body: Value = serde_json::from_slice(&request.body).expect("SQS speaks JSON");
     let entries = body["Entries"].as_array().cloned().unwrap_or_default();
     let (refused, passing): (Vec<Value>, Vec<Value>) = entries.into_iter().partition(|entry| entry.to_string().contains(marker));
-    let failed =
-        refused.iter().map(|entry| json!({"Id": entry["Id"], "Code": code, "Message": entry.to_string(), "SenderFault": false}));
+    // As SQS says of what it calls invalid.
+    let is_senders = code == "InvalidMessageContents";
+    let failed = refused
+        .iter()
+        .map(|entry| json!({"Id": entry["Id"], "Code": code, "Message": entry.to_string(), "SenderFault": is_senders}));
     let failed = Value::Array(failed.collect());
     let mut answer = json!({"Successful": []});
     if !passing.is_empty() {

@@ -19,10 +19,10 @@ pub(super) struct Filter {
     #[arg(long, value_name = "NAME")]
     event_name: Option<String>,
     /// Letters of the event with this id
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     event_id: Option<String>,
     /// The letter with this id
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     message_id: Option<String>,
     /// Letters of events of this org
     #[arg(long, value_name = "ORG")]

@@ -24,6 +24,14 @@ struct Kind {
     newest: Option<i64>,
 }
 
+/// Whether what helps is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Remedies {
+    Told,
+    /// It was just done.
+    Untold,
+}
+
 impl Groups {
     pub(super) fn add(&mut self, label: &Label) {
         let kind = self.0.entry(label.reason.clone()).or_default().entry(label.event_name.clone()).or_default();
@@ -39,7 +47,7 @@ impl Groups {
     }
 
     /// Each reason with what it means and what helps, and below it the names.
-    pub(super) fn write(&self, page: &mut Page, now_ms: i64) -> io::Result<()> {
+    pub(super) fn write(&self, page: &mut Page, remedies: Remedies, now_ms: i64) -> io::Result<()> {
         for (reason, kinds) in &self.0 {
             let meaning = meaning(reason.as_deref());
             let letters: usize = kinds.values().map(|kind| kind.letters).sum();
@@ -49,7 +57,9 @@ impl Groups {
                 (&format!("  {}", count(letters)), Tone::Plain),
                 (&format!("  {}", meaning.what), Tone::Faint),
             ])?;
-            page.styled(&[("  → ", Tone::Strong), (meaning.remedy, Tone::Plain)])?;
+            if remedies == Remedies::Told {
+                page.styled(&[("  → ", Tone::Strong), (meaning.remedy, Tone::Plain)])?;
+            }
             let at = |ms: Option<i64>| plain(ms.map(|ms| moment(ms, now_ms)).unwrap_or_default());
             let row = |(name, kind): (&Option<String>, &Kind)| {
                 let name = name.as_deref().unwrap_or("no name");

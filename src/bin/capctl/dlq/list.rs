@@ -6,9 +6,10 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
+    ended::Ended,
     filter::Filter,
-    groups::{Groups, count},
-    walk::{Walk, unseen},
+    groups::{Groups, Remedies, count},
+    walk::Walk,
 };
 use crate::{
     context::Context,
@@ -20,7 +21,7 @@ use crate::{
 
 /// What lies in the dead-letter queue, by reason and event name, with what helps
 ///
-/// Ends with exit code 0 if nothing is there, with 1 if something is.
+/// Ends with exit code 0 if nothing is there, with 1 if something is, with 4 if there may be more than could be seen.
 #[derive(Args)]
 pub(super) struct ListArguments {
     #[command(flatten)]
@@ -37,10 +38,8 @@ struct List {
     reasons: Groups,
     #[serde(skip_serializing_if = "Option::is_none")]
     each: Option<Vec<Label>>,
-    /// About how many could not be seen.
-    hidden: u64,
-    /// Whether it was ended before the end.
-    interrupted: bool,
+    #[serde(flatten)]
+    ended: Ended,
     #[serde(skip)]
     now_ms: i64,
 }
@@ -48,43 +47,42 @@ struct List {
 pub(super) async fn run(arguments: &ListArguments, context: &Context) -> Result<Outcome, Failure> {
     let walk = Walk::new(context, &arguments.filter).await?;
     let (mut reasons, mut each) = (Groups::default(), arguments.each.then(Vec::new));
-    walk.go(
-        |_| true,
-        async |letters| {
-            for (_, label) in letters {
-                reasons.add(&label);
-                each.iter_mut().for_each(|each| each.push(label.clone()));
-            }
-            Ok(HashSet::new())
-        },
-    )
-    .await?;
-    let interrupted = walk.interrupt.is_raised();
-    let (letters, hidden) = (reasons.letters(), walk.hidden);
-    context.show(&List { letters, reasons, each, hidden, interrupted, now_ms: context.now_ms() })
+    let (ended, outcome) = walk
+        .go(
+            |_| true,
+            async |letters| {
+                for (_, label) in letters {
+                    reasons.add(&label);
+                    each.iter_mut().for_each(|each| each.push(label.clone()));
+                }
+                Ok(HashSet::new())
+            },
+        )
+        .await;
+    outcome?;
+    let letters = reasons.letters();
+    context.show(&List { letters, reasons, each, ended, now_ms: context.now_ms() })
 }
 
 impl Report for List {
     fn write(&self, page: &mut Page) -> io::Result<()> {
         match self.letters {
+            0 if self.ended.may_have_missed_some() => page.line("no letter was seen")?,
             0 => page.styled(&[("no dead letters", Tone::Good)])?,
             letters => page.heading(&count(letters))?,
         }
-        self.reasons.write(page, self.now_ms)?;
+        self.reasons.write(page, Remedies::Told, self.now_ms)?;
         if let Some(each) = &self.each {
             let rows: Vec<Vec<Cell>> = each.iter().map(|label| row(label, self.now_ms)).collect();
             page.gap()?;
             page.table(&["message", "event", "name", "org", "reason", "since", "detail"], &rows)?;
         }
-        if self.interrupted {
-            page.styled(&[("interrupted: there may be more", Tone::Warning)])?;
-        }
-        unseen(self.hidden).map_or(Ok(()), |text| page.styled(&[(&text, Tone::Warning)]))
+        self.ended.write(page, "there may be more")
     }
 
     fn outcome(&self) -> Outcome {
         match self.letters {
-            _ if self.interrupted => Outcome::Partly,
+            _ if self.ended.may_have_missed_some() => Outcome::Partly,
             0 => Outcome::Well,
             _ => Outcome::Finding,
         }

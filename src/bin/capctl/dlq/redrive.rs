@@ -4,23 +4,23 @@ mod events_queue;
 mod pace;
 mod report;
 
-use std::collections::HashSet;
+use std::{cell::RefCell, collections::HashSet};
 
 use clap::Args;
 
 use super::{
-    drop::delete,
     filter::Selection,
     groups::Groups,
+    newcomers::Newcomers,
     walk::{Meant, Walk},
 };
 use crate::{
     context::Context,
-    dead_letters::{Label, Letter},
+    dead_letters::Letter,
     output::{Failure, Outcome},
     reasons::meaning,
 };
-use events_queue::EventsQueue;
+use events_queue::{EventsQueue, Refusal};
 use pace::{Pace, Rate};
 use report::Redriven;
 
@@ -46,10 +46,20 @@ pub(super) async fn run(arguments: &RedriveArguments, context: &Context) -> Resu
     let queue = EventsQueue::new(&context.aws, context.deployment.name("EVENTS_QUEUE_URL")?);
     let walk = Walk::new(context, filter).await?.at_once(arguments.rate.letters_at_once());
     let mut done = Redriven::new(arguments.dry_run, context.now_ms());
-    let (mut left_out, mut pace) = (LeftOut { since_ms: context.now_ms(), ..LeftOut::default() }, Pace::of(arguments.rate));
-    let outcome = walk
+    let (mut unhealable, mut pace) = (Groups::default(), Pace::of(arguments.rate));
+    let newcomers = RefCell::new(Newcomers::since(walk.now_ms));
+    let (ended, outcome) = walk
         .go(
-            |label| left_out.lets_pass(label),
+            |label| {
+                if newcomers.borrow_mut().leave(label) {
+                    return false;
+                }
+                let can_be = meaning(label.reason.as_deref()).can_be_redriven;
+                if !can_be {
+                    unhealable.add(label);
+                }
+                can_be
+            },
             async |letters| {
                 if arguments.dry_run {
                     letters.iter().for_each(|(_, label)| done.reasons.add(label));
@@ -61,6 +71,7 @@ pub(super) async fn run(arguments: &RedriveArguments, context: &Context) -> Resu
                         () = pace.turn(letters.len()) => {}
                         () = walk.interrupt.raised() => break,
                     }
+                    letters.iter().for_each(|(_, label)| newcomers.borrow_mut().leave_next(label));
                     gone.extend(redrive(&walk, &queue, letters, &mut done).await?);
                 }
                 Ok(gone)
@@ -72,10 +83,9 @@ pub(super) async fn run(arguments: &RedriveArguments, context: &Context) -> Resu
         Err(failure) if done.letters == 0 => return Err(failure),
         outcome => done.stopped = outcome.err().map(|failure| failure.to_string()),
     }
-    done.unhealable = left_out.unhealable;
-    done.new = left_out.new;
-    done.interrupted = walk.interrupt.is_raised();
-    done.hidden = walk.hidden;
+    done.unhealable = unhealable;
+    done.new = newcomers.into_inner().letters;
+    done.ended = ended;
     context.show(&done)
 }
 
@@ -88,8 +98,9 @@ async fn redrive(
     done: &mut Redriven,
 ) -> Result<HashSet<String>, Failure> {
     let answer = queue.send(&letters.iter().map(|(letter, _)| *letter).collect::<Vec<_>>()).await?;
-    for code in answer.refused {
-        *done.failed.entry(code).or_default() += 1;
+    for (code, refusal) in answer.refused {
+        let codes = if refusal == Refusal::ForGood { &mut done.refused } else { &mut done.failed };
+        *codes.entry(code).or_default() += 1;
     }
     let sent: Vec<Meant<'_>> = letters.into_iter().filter(|(letter, _)| answer.sent.contains(letter.message_id())).collect();
     if sent.is_empty() {
@@ -98,31 +109,7 @@ async fn redrive(
     sent.iter().for_each(|(_, label)| done.reasons.add(label));
     let sent: Vec<&Letter> = sent.into_iter().map(|(letter, _)| letter).collect();
     done.not_deleted += sent.len();
-    let gone = delete(&walk.letters, &sent).await?;
+    let gone = walk.letters.delete(&sent).await?;
     done.not_deleted -= gone.len();
     Ok(gone)
-}
-
-/// What a redrive leaves where it is.
-#[derive(Default)]
-struct LeftOut {
-    /// When the redrive began, in milliseconds since 1970.
-    since_ms: i64,
-    unhealable: Groups,
-    new: usize,
-}
-
-impl LeftOut {
-    fn lets_pass(&mut self, label: &Label) -> bool {
-        // What was redriven can fail again at once, and would go round and round.
-        if label.dead_since.is_some_and(|since| since > self.since_ms) {
-            self.new += 1;
-            return false;
-        }
-        let can_be = meaning(label.reason.as_deref()).can_be_redriven;
-        if !can_be {
-            self.unhealable.add(label);
-        }
-        can_be
-    }
 }

@@ -10,7 +10,7 @@ use std::{
 use clap::Args;
 use serde::Serialize;
 
-use super::walk::unseen;
+use super::ended::Ended;
 use crate::{
     context::Context,
     dead_letters::{DeadLetters, Label},
@@ -24,12 +24,12 @@ use crate::{
 
 /// A letter: what it says of itself, what its reason means, what helps
 ///
-/// Ends with exit code 1 if there is no such letter. The body is shown only when asked for: it is the data of the person whom the event is
+/// Ends with exit code 1 if there is no such letter, with 4 if it may be among those that were not seen. The body is shown only when asked for: it is the data of the person whom the event is
 /// about.
 #[derive(Args)]
 pub(super) struct ShowArguments {
     /// The letter's message id, or its event's id
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", allow_hyphen_values = true)]
     id: String,
     /// Write nothing but the body, to standard output, as it was received: personal data
     #[arg(long, conflicts_with_all = ["save", "json"])]
@@ -42,8 +42,8 @@ pub(super) struct ShowArguments {
 #[derive(Serialize)]
 struct Shown {
     letters: Vec<Label>,
-    /// About how many could not be seen.
-    hidden: u64,
+    #[serde(flatten)]
+    ended: Ended,
     #[serde(skip)]
     saved: Option<String>,
     #[serde(skip)]
@@ -55,7 +55,7 @@ type Found = (Label, Result<Vec<u8>, String>);
 
 pub(super) async fn run(arguments: &ShowArguments, context: &Context) -> Result<Outcome, Failure> {
     let queue = DeadLetters::new(&context.aws, context.deployment.name("DEAD_LETTER_QUEUE_URL")?);
-    let (hidden, mut found) = (queue.hidden().await?, find(&queue, &arguments.id).await?);
+    let (mut found, ended) = find(&queue, &arguments.id).await?;
     let wants_body = arguments.body || arguments.save.is_some();
     let mut saved = None;
     if wants_body && found.len() > 1 {
@@ -74,14 +74,14 @@ pub(super) async fn run(arguments: &ShowArguments, context: &Context) -> Result<
         saved = Some(path.display().to_string());
     }
     let letters = found.into_iter().map(|(label, _)| label).collect();
-    context.show(&Shown { letters, hidden, saved, now_ms: context.now_ms() })
+    context.show(&Shown { letters, ended, saved, now_ms: context.now_ms() })
 }
 
-/// The letter with that message id, or all of the event with that id.
-async fn find(queue: &DeadLetters, id: &str) -> Result<Vec<Found>, Failure> {
+/// The letter with that message id, or all of the event with that id; and how the look for them ended.
+async fn find(queue: &DeadLetters, id: &str) -> Result<(Vec<Found>, Ended), Failure> {
     let (interrupt, mut found) = (Interrupt::listen(), Vec::new());
-    queue
-        .pass(async |letters| {
+    let passed = queue
+        .tell(async |letters| {
             let mut is_over = interrupt.is_raised();
             for letter in letters {
                 let label = letter.label();
@@ -93,14 +93,19 @@ async fn find(queue: &DeadLetters, id: &str) -> Result<Vec<Found>, Failure> {
             Ok((HashSet::new(), if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }))
         })
         .await?;
-    Ok(found)
+    Ok((found, Ended::of(passed, &interrupt)))
 }
 
 impl Report for Shown {
     fn write(&self, page: &mut Page) -> io::Result<()> {
         if self.letters.is_empty() {
-            page.styled(&[("no letter with this id is in the dead-letter queue", Tone::Warning)])?;
-            return unseen(self.hidden).map_or(Ok(()), |text| page.styled(&[(&text, Tone::Warning)]));
+            let told = if self.ended.may_have_missed_some() {
+                "no letter with this id was seen"
+            } else {
+                "no letter with this id is in the dead-letter queue"
+            };
+            page.styled(&[(told, Tone::Warning)])?;
+            return self.ended.write(page, "it may be there all the same");
         }
         for label in &self.letters {
             let mut rows: Vec<Vec<Cell>> = Vec::new();
@@ -131,6 +136,10 @@ impl Report for Shown {
     }
 
     fn outcome(&self) -> Outcome {
-        if self.letters.is_empty() { Outcome::Finding } else { Outcome::Well }
+        match (self.letters.is_empty(), self.ended.may_have_missed_some()) {
+            (false, _) => Outcome::Well,
+            (true, true) => Outcome::Partly,
+            (true, false) => Outcome::Finding,
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::HashSet, ops::ControlFlow};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::filter::Filter;
+use super::{ended::Ended, filter::Filter};
 use crate::{
     context::Context,
     dead_letters::{DeadLetters, Label, Letter},
@@ -21,9 +21,9 @@ pub(super) struct Walk<'a> {
     filter: &'a Filter,
     pub(super) interrupt: Interrupt,
     progress: ProgressBar,
-    /// About how many can't be seen, since somebody else is reading them.
-    pub(super) hidden: u64,
-    now_ms: i64,
+    /// About how many can't be seen at the beginning.
+    hidden: u64,
+    pub(super) now_ms: i64,
 }
 
 /// A letter that is meant, and what it says of itself.
@@ -44,22 +44,23 @@ impl<'a> Walk<'a> {
 
     /// The same, taking no more letters at once than this.
     #[must_use]
-    pub(super) fn at_once(self, letters: i32) -> Self {
+    pub(super) fn at_once(self, letters: u8) -> Self {
         Self { letters: self.letters.at_once(letters), ..self }
     }
 
     /// Hands over the letters that the filter and `is_meant` want, some at a time, until there are no more, or the limit is reached, or
-    /// Ctrl-C is pressed. Those whose ids `work` answers are deleted; all others are given back in the end.
+    /// Ctrl-C is pressed. Those whose ids `work` answers are deleted; all others are given back in the end. Answers how it ended, however it
+    /// did, and what failed.
     pub(super) async fn go(
         &self,
         mut is_meant: impl FnMut(&Label) -> bool,
         mut work: impl AsyncFnMut(Vec<Meant<'_>>) -> Result<HashSet<String>, Failure>,
-    ) -> Result<(), Failure> {
+    ) -> (Ended, Result<(), Failure>) {
         let mut left = self.filter.limit.unwrap_or(usize::MAX);
         let mut chosen = 0;
         let passed = self
             .letters
-            .pass(async |batch| {
+            .tell(async |batch| {
                 let labels = batch.iter().map(|letter| (letter, letter.label()));
                 let wanted = labels.filter(|(_, label)| self.filter.wants(label, self.now_ms));
                 let meant: Vec<Meant<'_>> = wanted.filter(|(_, label)| is_meant(label)).take(left).collect();
@@ -73,13 +74,12 @@ impl<'a> Walk<'a> {
             })
             .await;
         self.progress.finish_and_clear();
-        passed
+        match passed {
+            Ok(passed) => (Ended::of(passed, &self.interrupt), Ok(())),
+            Err(failure) => {
+                let (hidden, interrupted) = (self.hidden, self.interrupt.is_raised());
+                (Ended { hidden, interrupted, is_stuck: false, trouble: None }, Err(failure))
+            }
+        }
     }
-}
-
-/// What somebody else is reading, for people.
-pub(super) fn unseen(hidden: u64) -> Option<String> {
-    (hidden > 0).then(|| {
-        format!("about {hidden} more can't be seen now: somebody is reading them, or was until less than five minutes ago")
-    })
 }

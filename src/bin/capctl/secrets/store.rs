@@ -9,6 +9,9 @@ const NEW: &str = "capctl-new";
 /// The one that counts.
 const CURRENT: &str = "AWSCURRENT";
 
+/// In the place of bytes: no JSON, so that nobody takes it for a secret.
+const UNREADABLE: &str = "bytes";
+
 /// A secret.
 pub(super) struct Store {
     client: Client,
@@ -40,7 +43,9 @@ impl Store {
             Ok(answer) => {
                 let since_ms = answer.created_date().and_then(|at| at.to_millis().ok());
                 let version = answer.version_id.unwrap_or_default();
-                let text = answer.secret_string.filter(|text| !text.trim().is_empty());
+                // Bytes are a value as well, though one that no function can read.
+                let text = answer.secret_string.or_else(|| answer.secret_binary.map(|_| UNREADABLE.to_owned()));
+                let text = text.filter(|text| !text.trim().is_empty());
                 Ok(text.map(|text| Present { text, since_ms, version }))
             }
             Err(error) if error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception) => Ok(None),
@@ -55,7 +60,11 @@ impl Store {
         // Two steps, since only the second one has a condition.
         let put = if read.is_some() { put.version_stages(NEW) } else { put };
         put.send().await.map_err(|error| coded_failure("SecretsManager.PutSecretValue", &error))?;
-        let Some(read) = read else { return Ok(()) };
+        let Some(read) = read else {
+            // The first value has no condition, so that of two who fill it at once the later one counts.
+            let now = self.read().await?.map(|present| present.version);
+            return if now.as_ref() == Some(&version) { Ok(()) } else { Err(changed_meanwhile()) };
+        };
         let moved = self.client.update_secret_version_stage().secret_id(&self.id).version_stage(CURRENT);
         let moved = moved.remove_from_version_id(&read.version).move_to_version_id(&version).send().await;
         let Err(error) = moved else { return Ok(()) };
@@ -70,10 +79,11 @@ impl Store {
         Err(if now.as_ref() == Some(&read.version) {
             coded_failure("SecretsManager.UpdateSecretVersionStage", &error)
         } else {
-            Failure::of(
-                "the secret",
-                "somebody else changed it meanwhile, and their value counts: look at it, and run this again",
-            )
+            changed_meanwhile()
         })
     }
+}
+
+fn changed_meanwhile() -> Failure {
+    Failure::of("the secret", "somebody else changed it meanwhile, and their value counts: look at it, and run this again")
 }

@@ -18,17 +18,22 @@ use crate::{
     context::Context,
     output::{Failure, Outcome, Report},
     page::{Page, Tone, plain},
+    quoted::quoted,
     spans::moment,
 };
 
 /// The headers that a delivery must bear, and which values of them are accepted
 ///
-/// A rotation that refuses nobody: --header NAME puts the new value first and keeps the old one; `capctl webhook update --headers` gives Capillary
-/// the first value of each header; --drop-old then leaves only that.
+/// A rotation that refuses nobody: --header NAME puts the new value first and keeps the old one. Wait five minutes, for so long a receiver may
+/// go by what it has read (unless a hold has been in force for so long). Then `capctl webhook update --headers` gives Capillary the first value
+/// of each header. Once deliveries come with it, --drop-old leaves only that.
+///
+/// What would turn away deliveries that are let in takes a hold (one that is in force, --hold-for or --hold-until), under which they come again,
+/// or --no-hold.
 #[derive(Args)]
 pub(super) struct WebhookArguments {
     /// The whole secret from a file (- for standard input): {"headers": {"authorization": ["Basic …"]}}
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["header", "basic", "generate", "drop_old", "remove", "hold_for", "hold_until", "no_hold"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["header", "basic", "generate", "drop_old", "remove"])]
     file: Option<PathBuf>,
     /// A new value for this header, from a prompt or standard input; with --drop-old the header whose old values go
     #[arg(long, value_name = "NAME")]
@@ -51,7 +56,7 @@ pub(super) struct WebhookArguments {
     /// The same until this time, as 2026-12-01T00:00:00Z
     #[arg(long, value_name = "TIME", conflicts_with = "no_hold")]
     hold_until: Option<String>,
-    /// End that
+    /// End that; and turn away for good whoever is turned away
     #[arg(long)]
     no_hold: bool,
 }
@@ -77,24 +82,7 @@ pub(super) async fn run(arguments: &WebhookArguments, context: &Context) -> Resu
     // What takes a person's time comes before the secret is read.
     let given = arguments.given()?;
     let read = store.read().await?;
-    let mut next = Vec::new();
-    let (text, form) = match given {
-        Given::Whole(text) => {
-            let form = WebhookForm::parse(&text)?;
-            next.extend(after_whole(read.as_ref().map(|read| read.text.as_str()), &form));
-            (text, form)
-        }
-        Given::Change(value) => {
-            let mut form = match &read {
-                None => WebhookForm::default(),
-                Some(read) => WebhookForm::parse(&read.text).map_err(|failure| {
-                    Failure::Usage(format!("{failure}: the receiver can't read the secret as it is; replace it with --file"))
-                })?,
-            };
-            next.extend(arguments.change(&mut form, value, context.now_ms())?);
-            (serde_json::to_string(&form).map_err(io::Error::other)?, form)
-        }
-    };
+    let (text, form, next) = arguments.changed(read.as_ref().map(|read| read.text.as_str()), given, context.now_ms())?;
     let is_new = read.as_ref().is_none_or(|read| read.text != text);
     if is_new {
         let checked = super::forms::check_webhook(&text)?;
@@ -112,18 +100,11 @@ enum Given {
     Change(Option<(String, String)>),
 }
 
-fn after_whole(before: Option<&str>, form: &WebhookForm) -> Option<String> {
-    // What the receiver could not read let nobody in.
-    let Some(before) = before.and_then(|before| WebhookForm::parse(before).ok()) else { return Some(REGISTER.to_owned()) };
-    (!before.is_kept_by(form)).then(|| {
-        "some deliveries that were let in are no longer: with the old headers they are refused with 401, and lost, until \
-         `capctl webhook update --headers` has given Capillary the new ones"
-            .to_owned()
-    })
-}
-
 const REGISTER: &str = "`capctl webhook register` makes Capillary send its events here with these headers";
 const REREAD: &str = "a receiver that has read the secret before may take up to five minutes";
+/// The same before Capillary is told: a receiver rereads for wrong headers at most once in 30 s, and turns away for good until then.
+const UPDATE: &str = "wait five minutes, for so long a receiver may go by the old secret; then `capctl webhook update --headers` gives Capillary \
+                      the new headers";
 
 impl WebhookArguments {
     fn check(&self) -> Result<(), Failure> {
@@ -172,15 +153,72 @@ impl WebhookArguments {
         Ok(Given::Change(Some((header, value))))
     }
 
-    /// Changes the secret, and says what comes next.
-    fn change(&self, form: &mut WebhookForm, value: Option<(String, String)>, now_ms: i64) -> Result<Vec<String>, Failure> {
-        let (was_empty, mut next) = (form.is_empty(), Vec::new());
+    /// The secret as it is to be written, and what comes next; refused where it would turn away for good whom the present one lets in.
+    fn changed(&self, present: Option<&str>, given: Given, now_ms: i64) -> Result<(String, WebhookForm, Vec<String>), Failure> {
+        let before = present.map(WebhookForm::parse);
+        let (form, text, next) = match given {
+            Given::Whole(text) => {
+                let mut form = WebhookForm::parse(&text)?;
+                let asked = form.hold_until.clone();
+                self.hold(&mut form, now_ms)?;
+                // As it was given, unless a hold is added or taken away.
+                let text = if form.hold_until == asked { Some(text) } else { None };
+                // What the receiver could not read let nobody in.
+                let next = match before.as_ref().and_then(|before| before.as_ref().ok()) {
+                    None => Some(REGISTER.to_owned()),
+                    Some(before) => (!before.is_kept_by(&form)).then(|| UPDATE.to_owned()),
+                };
+                (form, text, next.into_iter().collect())
+            }
+            Given::Change(value) => {
+                let mut form = match &before {
+                    None => WebhookForm::default(),
+                    Some(Ok(before)) => before.clone(),
+                    Some(Err(failure)) => {
+                        return Err(Failure::Usage(format!(
+                            "{failure}: the receiver can't read the secret as it is; replace it with --file"
+                        )));
+                    }
+                };
+                let next = self.change(&mut form, value, now_ms)?;
+                (form, None, next)
+            }
+        };
+        if let Some(Ok(before)) = &before {
+            self.guard(before, &form, now_ms)?;
+        }
+        let text = text.map_or_else(|| serde_json::to_string(&form).map_err(io::Error::other), Ok)?;
+        Ok((text, form, next))
+    }
+
+    /// Refuses what would turn away for good whom the present secret lets in, unless that is asked for.
+    fn guard(&self, before: &WebhookForm, after: &WebhookForm, now_ms: i64) -> Result<(), Failure> {
+        let is_held = after.hold_until.as_deref().and_then(instant_ms).is_some_and(|until| until > now_ms);
+        if self.no_hold || is_held || before.is_kept_by(after) {
+            return Ok(());
+        }
+        let new: Vec<String> = after.headers().into_iter().map(|header| header.name).filter(|name| !before.has(name)).collect();
+        let whose = if new.is_empty() { "with a value that goes".to_owned() } else { format!("without {}", new.join(", ")) };
+        Err(Failure::Usage(format!(
+            "from now on every delivery {whose} would be refused, and lost: add --hold-for 1h, so that they come again until Capillary \
+             sends the new headers, or --no-hold if it does so already"
+        )))
+    }
+
+    fn hold(&self, form: &mut WebhookForm, now_ms: i64) -> Result<(), Failure> {
         if self.no_hold {
             form.hold_until = None;
         }
         if let Some(until_ms) = self.hold_until_ms(now_ms)? {
             form.hold_until = Some(rfc3339(until_ms));
         }
+        Ok(())
+    }
+
+    /// Changes the secret, and says what comes next.
+    fn change(&self, form: &mut WebhookForm, value: Option<(String, String)>, now_ms: i64) -> Result<Vec<String>, Failure> {
+        let (was_empty, mut next) = (form.is_empty(), Vec::new());
+        self.hold(form, now_ms)?;
         if let Some(header) = &self.remove {
             need(form, header)?;
             form.remove(header);
@@ -198,22 +236,18 @@ impl WebhookArguments {
         }
         if let Some((header, value)) = value {
             let is_asked_for_anew = !form.has(&header) && !was_empty;
-            let is_held = form.hold_until.as_deref().and_then(instant_ms).is_some_and(|until| until > now_ms);
-            if is_asked_for_anew && !is_held && !self.no_hold {
-                return Err(Failure::Usage(format!(
-                    "from now on every delivery without {header} would be refused, and lost: add --hold-for 1h, so that they come again \
-                     until Capillary sends it, or --no-hold if it does so already"
-                )));
-            }
-            form.put_first(&header, value);
+            let values = form.put_first(&header, value);
             next.push(if was_empty {
                 REGISTER.to_owned()
             } else if is_asked_for_anew {
-                "`capctl webhook update --headers` makes Capillary send the new header; then end the hold with --no-hold".to_owned()
+                format!("{UPDATE}; then end the hold with --no-hold")
+            } else if values == 1 {
+                format!("this is the one value of {header} that was accepted before, too")
             } else {
                 format!(
-                    "both values are accepted: `capctl webhook update --headers` gives Capillary the new one; once deliveries come with it, drop the old \
-                     one with `capctl secrets set webhook --drop-old --header {header}`"
+                    "the old value is accepted, too: {UPDATE}; once deliveries come with them, drop the old value with \
+                     `capctl secrets set webhook --drop-old --header {} --hold-for 1h`",
+                    quoted(&header)
                 )
             });
         }
@@ -284,10 +318,14 @@ mod tests {
     }
 
     fn change(words: &[&str], secret: &str, value: Option<(&str, &str)>) -> Result<String, String> {
-        let mut form = WebhookForm::parse(secret).map_err(|failure| failure.to_string())?;
-        let value = value.map(|(header, value)| (header.to_owned(), value.to_owned()));
-        arguments(words).change(&mut form, value, NOW_MS).map_err(|failure| failure.to_string())?;
-        serde_json::to_string(&form).map_err(|error| error.to_string())
+        changed(words, Some(secret), Given::Change(value.map(|(header, value)| (header.to_owned(), value.to_owned()))))
+            .map(|(text, _)| text)
+    }
+
+    /// The secret's text, and what comes next.
+    fn changed(words: &[&str], present: Option<&str>, given: Given) -> Result<(String, String), String> {
+        let changed = arguments(words).changed(present, given, NOW_MS).map_err(|failure| failure.to_string())?;
+        Ok((changed.0, changed.2.join("\n")))
     }
 
     #[test]
@@ -302,14 +340,53 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_secret_tells_what_comes_next() {
-        let form = |text: &str| WebhookForm::parse(text).map_err(|failure| failure.to_string()).unwrap();
-        let (one, two) = (r#"{"headers":{"a":["1"]}}"#, r#"{"headers":{"a":["2","1"]}}"#);
-        for before in [None, Some("{}"), Some("")] {
-            assert_eq!(after_whole(before, &form(one)).as_deref(), Some(REGISTER), "{before:?}");
+    fn nothing_that_was_let_in_is_turned_away_by_mistake() {
+        let two = r#"{"headers":{"a":["2","1"],"b":["3"]}}"#;
+        let held = r#"{"headers":{"a":["2","1"],"b":["3"]},"holdUntil":"2027-01-15T08:00:01Z"}"#;
+        let over = r#"{"headers":{"a":["2","1"],"b":["3"]},"holdUntil":"2027-01-15T08:00:00Z"}"#;
+        for words in [&["--drop-old"][..], &["--drop-old", "--header", "a"], &["--remove", "b", "--drop-old"]] {
+            for present in [two, over] {
+                assert!(change(words, present, None).unwrap_err().contains("with a value that goes"), "{words:?}");
+            }
+            assert!(change(words, held, None).is_ok(), "{words:?}");
+            for meant in [&["--hold-for", "1h"][..], &["--hold-until", "2027-01-15T08:00:01Z"], &["--no-hold"]] {
+                assert!(change(&[words, meant].concat(), two, None).is_ok(), "{words:?} {meant:?}");
+            }
         }
-        assert_eq!(after_whole(Some(one), &form(two)), None);
-        assert!(after_whole(Some(two), &form(one)).is_some_and(|told| told.contains("refused with 401")));
+        assert!(change(&["--remove", "b"], two, None).is_ok(), "more is let in than before");
+        assert!(change(&["--drop-old", "--header", "b"], two, None).is_ok(), "it has one value only");
+    }
+
+    #[test]
+    fn nor_by_a_whole_secret() {
+        let whole = |words: &[&str], present: Option<&str>, text: &str| {
+            changed(&[&["--file", "-"], words].concat(), present, Given::Whole(text.to_owned()))
+        };
+        let (one, two) = (r#"{"headers": {"a": ["1"]}}"#, r#"{"headers":{"a":["2","1"]}}"#);
+        for before in [None, Some("{}"), Some("")] {
+            assert_eq!(whole(&[], before, one), Ok((one.to_owned(), REGISTER.to_owned())), "{before:?}");
+        }
+        assert_eq!(whole(&[], Some(one), two), Ok((two.to_owned(), String::new())));
+        assert!(whole(&[], Some(two), one).unwrap_err().contains("--hold-for"));
+        assert!(whole(&[], Some(one), r#"{"headers":{"a":["1"],"b":["2"]}}"#).unwrap_err().contains("without b"));
+        assert_eq!(whole(&["--no-hold"], Some(two), one), Ok((one.to_owned(), UPDATE.to_owned())));
+        let held = r#"{"headers":{"a":["1"]},"holdUntil":"2027-01-15T09:00:00.000Z"}"#;
+        assert_eq!(whole(&["--hold-for", "1h"], Some(two), one), Ok((held.to_owned(), UPDATE.to_owned())));
+        assert!(whole(&[], Some(two), held).is_ok());
+    }
+
+    #[test]
+    fn what_comes_next_is_told_by_what_has_changed() {
+        let put = |words: &[&str], value: &str| {
+            let value = Given::Change(Some(("a".to_owned(), value.to_owned())));
+            changed(&[&["--header", "a"], words].concat(), Some(r#"{"headers":{"a":["1"]}}"#), value).unwrap().1
+        };
+        let rotated = put(&[], "2");
+        let [wait, update, drop] =
+            ["wait five minutes", "update --headers", "--drop-old --header a --hold-for"].map(|step| rotated.find(step).unwrap());
+        assert!(wait < update && update < drop, "{rotated}");
+        let same = put(&[], "1");
+        assert!(same.contains("accepted before, too") && !same.contains("update"), "{same}");
     }
 
     #[test]

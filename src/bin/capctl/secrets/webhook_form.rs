@@ -8,7 +8,7 @@ use super::forms::check_webhook;
 use crate::output::Failure;
 
 /// The secret as it is written. It does not print.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WebhookForm {
     headers: BTreeMap<String, Vec<String>>,
@@ -44,12 +44,13 @@ impl WebhookForm {
         self.headers.keys().any(|name| is(name, header))
     }
 
-    /// Puts a value first; those that were accepted before still are.
-    pub(super) fn put_first(&mut self, header: &str, value: String) {
+    /// Puts a value first; those that were accepted before still are. Answers how many are.
+    pub(super) fn put_first(&mut self, header: &str, value: String) -> usize {
         let known = self.headers.keys().find(|name| is(name, header)).cloned();
         let values = self.headers.entry(known.unwrap_or_else(|| header.to_owned())).or_default();
         values.retain(|old| *old != value);
         values.insert(0, value);
+        values.len()
     }
 
     /// Leaves of each of these headers, or of all, the first value; answers how many values go.

@@ -33,7 +33,20 @@ pub(super) struct Answer {
     /// Ids of the letters that are in the events queue now.
     pub(super) sent: HashSet<String>,
     /// Why others are not: a code each.
-    pub(super) refused: Vec<String>,
+    pub(super) refused: Vec<(String, Refusal)>,
+}
+
+/// Whether it helps to try again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    ForNow,
+    /// SQS calls the message itself invalid.
+    ForGood,
+}
+
+/// Of an entry's failure. That the sender is at fault is said of throttling, too.
+fn refusal(code: &str, is_senders_fault: bool) -> Refusal {
+    if is_senders_fault && !code.contains("Throttl") { Refusal::ForGood } else { Refusal::ForNow }
 }
 
 impl EventsQueue {
@@ -48,9 +61,10 @@ impl EventsQueue {
         let answer = request.send().await.map_err(|error| aws::coded_failure("SQS.SendMessageBatch", &error))?;
         let sent = answer.successful().iter().filter_map(|entry| letters.get(entry.id().parse::<usize>().ok()?));
         let sent: HashSet<String> = sent.map(|letter| letter.message_id().to_owned()).collect();
-        let mut refused: Vec<String> = answer.failed().iter().map(|entry| entry.code().to_owned()).collect();
+        let failed = answer.failed().iter().map(|entry| (entry.code().to_owned(), refusal(entry.code(), entry.sender_fault())));
+        let mut refused: Vec<(String, Refusal)> = failed.collect();
         // Whatever was not said to be sent was not.
-        refused.resize(letters.len() - sent.len(), "NoAnswer".to_owned());
+        refused.resize(letters.len() - sent.len(), ("NoAnswer".to_owned(), Refusal::ForNow));
         Ok(Answer { sent, refused })
     }
 }
@@ -88,7 +102,7 @@ fn size(letter: &Letter) -> usize {
 /// Letters in as few batches as SQS takes: ten, and together no larger than one message may be.
 pub(super) fn batches(letters: Vec<Meant<'_>>) -> Vec<Vec<Meant<'_>>> {
     let sized = letters.into_iter().map(|letter| (size(letter.0), letter));
-    split(sized.collect(), PER_CALL, MAX_MESSAGE_BYTES)
+    split(sized.collect(), PER_CALL.into(), MAX_MESSAGE_BYTES)
 }
 
 fn split<T>(sized: Vec<(usize, T)>, most: usize, bytes: usize) -> Vec<Vec<T>> {

@@ -4,8 +4,7 @@ use std::{str::FromStr, time::Duration};
 
 use tokio::time::{Instant, sleep_until};
 
-/// The most that one call brings and takes.
-const MOST_AT_ONCE: i32 = 10;
+use crate::dead_letters::PER_CALL;
 
 /// Letters a second.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,8 +22,8 @@ impl FromStr for Rate {
 
 impl Rate {
     /// How many to receive in one call: what is sent in the next second.
-    pub(super) fn letters_at_once(self) -> i32 {
-        (1..MOST_AT_ONCE).find(|letters| f64::from(*letters) >= self.0).unwrap_or(MOST_AT_ONCE)
+    pub(super) fn letters_at_once(self) -> u8 {
+        (1..PER_CALL).find(|letters| f64::from(*letters) >= self.0).unwrap_or(PER_CALL)
     }
 
     fn spacing(self) -> Duration {

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::{
     dlq::{
-        groups::{Groups, count},
-        walk::unseen,
+        ended::Ended,
+        groups::{Groups, Remedies, count},
     },
     output::{Outcome, Report},
     page::{Page, Tone},
@@ -22,15 +22,16 @@ pub(super) struct Redriven {
     pub(super) reasons: Groups,
     /// Letters that SQS did not take, by the code that it gave.
     pub(super) failed: BTreeMap<String, usize>,
+    /// The same where it will never take them.
+    pub(super) refused: BTreeMap<String, usize>,
     /// Letters that were sent and are still here.
     pub(super) not_deleted: usize,
     /// Letters that no redrive can heal.
     pub(super) unhealable: Groups,
-    /// Letters that came while this ran.
+    /// Letters that came while this ran, and of events redriven before in it.
     pub(super) new: usize,
-    /// About how many could not be seen.
-    pub(super) hidden: u64,
-    pub(super) interrupted: bool,
+    #[serde(flatten)]
+    pub(super) ended: Ended,
     /// What ended it before the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) stopped: Option<String>,
@@ -45,11 +46,11 @@ impl Redriven {
             letters: 0,
             reasons: Groups::default(),
             failed: BTreeMap::new(),
+            refused: BTreeMap::new(),
             not_deleted: 0,
             unhealable: Groups::default(),
             new: 0,
-            hidden: 0,
-            interrupted: false,
+            ended: Ended::default(),
             stopped: None,
             now_ms,
         }
@@ -63,15 +64,22 @@ impl Report for Redriven {
             (letters, true) => page.heading(&format!("{} would be redriven", count(letters)))?,
             (letters, false) => page.heading(&format!("{} redriven", count(letters)))?,
         }
-        self.reasons.write(page, self.now_ms)?;
+        let remedies = if self.dry_run { Remedies::Told } else { Remedies::Untold };
+        self.reasons.write(page, remedies, self.now_ms)?;
         if self.unhealable.letters() > 0 {
             page.gap()?;
             page.heading(&format!("{} left, which no redrive can heal", count(self.unhealable.letters())))?;
-            self.unhealable.write(page, self.now_ms)?;
+            self.unhealable.write(page, Remedies::Told, self.now_ms)?;
         }
         let mut warn = |text: &str| page.styled(&[(text, Tone::Warning)]);
         for (code, letters) in &self.failed {
             warn(&format!("SQS did not take {} ({code}): run it again", count(*letters)))?;
+        }
+        for (code, letters) in &self.refused {
+            warn(&format!(
+                "SQS calls {} invalid ({code}), and will again: read it with `capctl dlq show`, then drop it",
+                count(*letters)
+            ))?;
         }
         if self.not_deleted > 0 {
             warn(&format!(
@@ -82,21 +90,16 @@ impl Report for Redriven {
         if self.new > 0 {
             warn(&format!("{} came while this ran, and were left", count(self.new)))?;
         }
-        if self.interrupted {
-            warn("interrupted: run it again to go on")?;
-        }
-        if let Some(text) = unseen(self.hidden) {
-            warn(&text)?;
-        }
+        self.ended.write(page, "run it again to go on")?;
         self.stopped.as_ref().map_or(Ok(()), |cause| page.styled(&[("stopped: ", Tone::Bad), (cause, Tone::Plain)]))
     }
 
     fn outcome(&self) -> Outcome {
-        if self.interrupted || self.stopped.is_some() || self.not_deleted > 0 {
+        if self.ended.may_have_missed_some() || self.stopped.is_some() || self.not_deleted > 0 {
             Outcome::Partly
         } else if !self.failed.is_empty() {
             if self.letters == 0 { Outcome::Failed } else { Outcome::Partly }
-        } else if self.unhealable.letters() + self.new > 0 {
+        } else if self.unhealable.letters() + self.new + self.refused.values().sum::<usize>() > 0 {
             Outcome::Finding
         } else {
             Outcome::Well
