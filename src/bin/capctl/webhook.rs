@@ -167,7 +167,6 @@ pub(crate) async fn complaints(context: &Context, org_id: Option<i64>) -> Result
 
 /// The consumer groups of an org's webhooks that send here, switched on or not: by these Capillary's event log tells which deliveries
 /// were for this deployment. Webhooks elsewhere have others. It goes without the webhook secret.
-#[allow(dead_code, reason = "for `capctl trace`, which compares them with those of the event log")]
 pub(crate) async fn consumer_groups(context: &Context, org_id: Option<i64>) -> Result<Vec<String>, Failure> {
     let place = place(context)?;
     Ok(groups(&Webhooks::of(context, org_id)?.all().await?, &place))
