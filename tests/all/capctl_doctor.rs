@@ -138,3 +138,142 @@ async fn dead_letters_and_a_receiver_out_of_reach_are_found() {
     assert_found(&ran, "receiver", "bad", "no connection");
     assert_eq!(ran.code, 1);
 }
+
+#[tokio::test]
+async fn each_org_with_credentials_is_looked_at_and_named() {
+    let world = world().await;
+    let each = r#"{"key": "sandbox-key", "secret": "sandbox-secret"}"#;
+    world.capillary_secret_is(&format!(r#"{{"orgs": {{"7": {each}, "8": {each}}}, "default": {each}}}"#)).await;
+    let ran = doctor(&world).await;
+    for org in ["org 7", "org 8", "all other orgs"] {
+        assert_found(&ran, "webhook", "bad", &format!("{org}: no webhook sends to this deployment"));
+    }
+    let capctl = Capctl::of(&world, world.capillary().await.url()).with("EVENTS_URL", "http://127.0.0.1:9/events");
+    let one = capctl.run(&["--json", "doctor", "--org", "8"]).await;
+    let words: Vec<String> = findings(&one, "webhook").into_iter().map(|(_, words)| words).collect();
+    assert_eq!(words, ["org 8: no webhook sends to this deployment"]);
+}
+
+#[tokio::test]
+async fn trouble_at_capillary_is_no_sign_that_the_credentials_are_taken() {
+    let world = world().await;
+    let capillary = world.capillary().await;
+    capillary.fault("/api_gateway/v2/audits", serde_json::json!({"kind": "status", "status": 503})).await;
+    let ran = doctor(&world).await;
+    assert_found(&ran, "Capillary", "bad", "Capillary answers 503");
+    assert!(!ran.all().contains("are taken"), "{}", ran.all());
+}
+
+#[tokio::test]
+async fn a_secret_that_is_refused_is_told_by_the_code_alone() {
+    let world = world().await;
+    let name = &world.names.webhook_secret;
+    world.aws.secrets.delete_secret().secret_id(name).recovery_window_in_days(7).send().await.expect("a secret is deleted");
+    let ran = doctor(&world).await;
+    let expected = ("unknown".to_owned(), "SecretsManager.GetSecretValue: InvalidRequestException".to_owned());
+    assert_eq!(findings(&ran, "webhook key"), [expected]);
+}
+
+/// A stack of one alarm that is on, with one who is told.
+struct AlarmedStack<'a> {
+    world: &'a World,
+    name: String,
+}
+
+impl<'a> AlarmedStack<'a> {
+    fn deploy(world: &'a World, name: &str) -> Self {
+        let alarm = serde_json::json!({"Type": "AWS::CloudWatch::Alarm", "Properties": {
+            "MetricName": "m", "Namespace": "n", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1,
+            "ComparisonOperator": "GreaterThanThreshold",
+            "AlarmActions": [{"Ref": "Topic"}, "arn:aws:lambda:eu-west-1:123456789012:function:told"],
+        }});
+        let template = serde_json::json!({
+            "Resources": {"HoldAlarm": alarm, "Topic": {"Type": "AWS::SNS::Topic"}},
+            "Outputs": {"EventsUrl": {"Value": "http://127.0.0.1:9/events"}, "Topic": {"Value": {"Ref": "Topic"}}},
+        });
+        let stack = Self { world, name: name.to_owned() };
+        stack.aws(&format!("cloudformation create-stack --stack-name {name} --template-body '{template}'"));
+        stack
+    }
+
+    fn aws(&self, command: &str) -> Value {
+        self.world.aws_command(&format!("aws {command}")).unwrap_or_else(|error| panic!("{command}: {error}"))
+    }
+
+    /// CloudFormation's name of one of its resources.
+    fn resource(&self, logical: &str) -> String {
+        let told = self.aws(&format!("cloudformation list-stack-resources --stack-name {}", self.name));
+        let resources = told["StackResourceSummaries"].as_array().expect("resources");
+        let found = resources.iter().find(|resource| resource["LogicalResourceId"] == logical).expect("the resource");
+        found["PhysicalResourceId"].as_str().expect("a name").to_owned()
+    }
+
+    fn alarm_is(&self, state: &str) {
+        let name = self.resource("HoldAlarm");
+        self.aws(&format!("cloudwatch set-alarm-state --alarm-name {name} --state-value {state} --state-reason test"));
+    }
+
+    async fn doctor(&self) -> Ran {
+        Capctl::of_stack(&Stack::load()).with("CAPCTL_STACK", &self.name).run(&["--json", "doctor", "--without-capillary"]).await
+    }
+}
+
+impl Drop for AlarmedStack<'_> {
+    fn drop(&mut self) {
+        // Other tests ask the same local AWS.
+        let _ = self.world.aws_command(&format!("aws cloudformation delete-stack --stack-name {}", self.name));
+    }
+}
+
+#[tokio::test]
+async fn alarms_are_those_of_the_stack_and_not_of_another_whose_name_begins_the_same() {
+    let world = World::new().await;
+    let name = format!("doctor-{}", std::process::id());
+    let (ours, theirs) = (AlarmedStack::deploy(&world, &name), AlarmedStack::deploy(&world, &format!("{name}-eu")));
+    ours.alarm_is("OK");
+    theirs.alarm_is("ALARM");
+    assert_found(&ours.doctor().await, "alarms", "good", "none of 1 is on");
+    assert_found(&theirs.doctor().await, "alarms", "bad", "on: HoldAlarm");
+}
+
+#[tokio::test]
+async fn an_action_that_is_no_topic_is_told_and_is_no_riddle() {
+    let world = World::new().await;
+    let stack = AlarmedStack::deploy(&world, &format!("told-{}", std::process::id()));
+    let ran = stack.doctor().await;
+    assert_found(&ran, "alarms", "bad", "nobody listens");
+    assert_found(&ran, "alarms", "good", "which is no topic");
+    assert!(findings(&ran, "alarms").iter().all(|(state, _)| state != "unknown"), "{}", ran.all());
+    let topic = stack.resource("Topic");
+    stack.aws(&format!("sns subscribe --topic-arn {topic} --protocol sqs --endpoint {}", world.names.events_queue_arn));
+    assert_found(&stack.doctor().await, "alarms", "good", "1 listening");
+}
+
+/// An SNS whose only confirmed subscription is on the second page.
+async fn sns_with_two_pages() -> String {
+    let page = async |asked: String| {
+        let (subscription, next) = if asked.contains("NextToken=second") {
+            ("arn:aws:sns:us-east-1:000000000000:topic:1", "")
+        } else {
+            ("PendingConfirmation", "<NextToken>second</NextToken>")
+        };
+        let member = format!("<member><SubscriptionArn>{subscription}</SubscriptionArn></member>");
+        let result = format!("<Subscriptions>{member}</Subscriptions>{next}");
+        let result = format!("<ListSubscriptionsByTopicResult>{result}</ListSubscriptionsByTopicResult>");
+        format!("<ListSubscriptionsByTopicResponse>{result}</ListSubscriptionsByTopicResponse>")
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(axum::serve(listener, axum::Router::new().fallback(page)).into_future());
+    url
+}
+
+#[tokio::test]
+async fn who_is_told_of_alarms_is_looked_for_on_every_page() {
+    let world = World::new().await;
+    let stack = AlarmedStack::deploy(&world, &format!("paged-{}", std::process::id()));
+    let capctl = Capctl::of_stack(&Stack::load()).with("CAPCTL_STACK", &stack.name);
+    let capctl = capctl.with("AWS_ENDPOINT_URL_SNS", &sns_with_two_pages().await);
+    let ran = capctl.run(&["--json", "doctor", "--without-capillary"]).await;
+    assert_found(&ran, "alarms", "good", "1 listening");
+}

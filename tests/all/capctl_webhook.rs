@@ -1,12 +1,12 @@
 //! `capctl webhook`, as somebody before a terminal uses it: against a sandbox of the test's own, with secrets of its own.
 
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::support::capctl::{Capctl, Ran};
 use crate::support::capillary::Capillary;
 use crate::support::stack::{Aws, Stack};
 use crate::support::wait::poll;
@@ -30,12 +30,7 @@ struct Operator {
 }
 
 /// What a run of `capctl` came to.
-struct Run {
-    code: i32,
-    /// Everything that it said, on whichever stream.
-    said: String,
-    json: Value,
-}
+struct Run(Ran);
 
 impl Operator {
     async fn new() -> Self {
@@ -67,32 +62,21 @@ impl Operator {
 
     /// Runs `capctl webhook …`.
     async fn runs(&self, arguments: &[&str]) -> Run {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_capctl"));
-        command.arg("webhook").args(arguments).stdin(Stdio::null()).env_clear().envs([
-            ("AWS_ENDPOINT_URL", self.stack.endpoint().as_str()),
-            ("AWS_REGION", self.stack.region().as_str()),
-            ("AWS_ACCESS_KEY_ID", "test"),
-            ("AWS_SECRET_ACCESS_KEY", "test"),
-            ("EVENTS_URL", &self.events_url),
-            ("WEBHOOK_SECRET_ID", &self.webhook_secret),
-            ("CAPILLARY_SECRET_ID", &self.capillary_secret),
-            ("CAPILLARY_BASE_URL", self.capillary.url()),
-        ]);
-        let output = tokio::task::spawn_blocking(move || command.output().expect("capctl runs")).await.expect("and ends");
-        let [stdout, stderr] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-        let said = format!("{stdout}{stderr}");
-        for value in [PRESENT, OLDER, KEY, STRANGER, "sandbox-secret"] {
-            let bare = value.trim_start_matches("Basic ");
-            assert!(!said.contains(bare), "`capctl webhook {}` tells a secret value", arguments.join(" "));
-        }
-        let json = serde_json::from_str(&stdout).unwrap_or_default();
-        Run { code: output.status.code().expect("an exit code"), said, json }
+        let ran = Capctl::with_secrets(&self.stack, self.capillary.url())
+            .with("EVENTS_URL", &self.events_url)
+            .with("WEBHOOK_SECRET_ID", &self.webhook_secret)
+            .with("CAPILLARY_SECRET_ID", &self.capillary_secret)
+            .run(&[&["webhook"], arguments].concat())
+            .await;
+        let bare = [PRESENT, OLDER, KEY, STRANGER, "sandbox-secret"].map(|value| value.trim_start_matches("Basic "));
+        ran.keeps_secret(&bare);
+        Run(ran)
     }
 
     /// The same with `--json`.
     async fn asks(&self, arguments: &[&str]) -> Run {
         let run = self.runs(&[arguments, &["--json"]].concat()).await;
-        assert!(run.json.is_object(), "no JSON: {}", run.said);
+        assert!(run.json().is_object(), "no JSON: {}", run.said());
         run
     }
 
@@ -120,24 +104,34 @@ impl Operator {
 }
 
 impl Run {
+    /// Everything that it said, on whichever stream.
+    fn said(&self) -> String {
+        self.0.all()
+    }
+
+    #[track_caller]
+    fn json(&self) -> Value {
+        self.0.object()
+    }
+
     #[track_caller]
     fn ends_with(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "{}", self.said);
+        self.0.text(code);
         self
     }
 
     #[track_caller]
     fn says(self, words: &str) -> Self {
         // Lines are wrapped nowhere, so words stand together.
-        assert!(self.said.contains(words), "{words:?} is not said:\n{}", self.said);
+        assert!(self.said().contains(words), "{words:?} is not said:\n{}", self.said());
         self
     }
 
     /// What wants mending, in one text.
     fn findings(&self) -> String {
-        let of_webhook = &self.json["webhook"]["findings"];
-        let of_list = self.json["webhooks"].as_array().into_iter().flatten().map(|webhook| &webhook["findings"]);
-        let all = of_list.chain([of_webhook, &self.json["findings"]]).filter_map(Value::as_array).flatten();
+        let json = self.json();
+        let of_list = json["webhooks"].as_array().into_iter().flatten().map(|webhook| &webhook["findings"]);
+        let all = of_list.chain([&json["webhook"]["findings"], &json["findings"]]).filter_map(Value::as_array).flatten();
         all.map(|finding| format!("{} → {}\n", finding["what"], finding["remedy"])).collect()
     }
 }
@@ -148,7 +142,7 @@ async fn a_webhook_is_registered_with_the_deployments_url_and_the_secrets_first_
     operator.runs(&["list"]).await.ends_with(1).says("no webhook sends to this deployment").says("capctl webhook register");
 
     let run = operator.runs(&["register", "--name", "events"]).await.ends_with(0).says("Registered, and read back.");
-    assert!(run.said.contains("authorization, x-webhook-key"), "{}", run.said);
+    assert!(run.said().contains("authorization, x-webhook-key"), "{}", run.said());
     let webhook = operator.webhook().await;
     assert_eq!((&webhook["name"], &webhook["webHookUrl"]), (&json!("events"), &json!(HERE)));
     assert_eq!((&webhook["webHookType"], &webhook["methodType"]), (&json!("HTTP"), &json!("POST")));
@@ -164,7 +158,7 @@ async fn what_is_registered_delivers_to_the_deployed_receiver() {
     let operator = Operator::of_the_stack().await;
     let run = operator.runs(&["register", "--events", "customerAdded"]).await.ends_with(0);
     for (name, value) in operator.stack.webhook_headers() {
-        assert!(run.said.contains(&name) && !run.said.contains(&value), "{name} is not named, or its value is told");
+        assert!(run.said().contains(&name) && !run.said().contains(&value), "{name} is not named, or its value is told");
     }
     let request_id = operator.capillary.change(&format!("customers/{}", 900_000_000 + std::process::id()), json!({})).await;
     let path = format!("/v3/webHooks/eventLog/requestId/{request_id}");
@@ -175,7 +169,7 @@ async fn what_is_registered_delivers_to_the_deployed_receiver() {
     let rows = delivered.await.expect("the event is delivered");
     assert_eq!(rows[0]["consumerResponse"]["webhookHttpStatus"], 200.0);
     let listed = operator.asks(&["list"]).await.ends_with(0);
-    assert_eq!(listed.json["webhooks"][0]["counts"]["delivered"], 1);
+    assert_eq!(listed.json()["webhooks"][0]["counts"]["delivered"], 1);
 }
 
 #[tokio::test]
@@ -186,7 +180,7 @@ async fn events_are_chosen_and_spelled_as_capillary_spells_them() {
     assert_eq!(webhook["eventNames"], json!(["CouponIssue", "customerAdded", "cartAbandoned"]));
     assert_eq!(webhook["maxAllowedConnections"], 3);
     let listed = operator.asks(&["list"]).await.ends_with(0);
-    assert_eq!(listed.json["webhooks"][0]["notSubscribed"].as_array().expect("names").len(), 76);
+    assert_eq!(listed.json()["webhooks"][0]["notSubscribed"].as_array().expect("names").len(), 76);
 
     operator.asks(&["update", "--events", "enriched"]).await.ends_with(0);
     let names = operator.webhook().await["eventNames"].to_string();
@@ -202,7 +196,7 @@ async fn what_capillary_did_not_take_is_told() {
     operator.runs(&["register", "--events", "customerAdded"]).await.ends_with(0);
     operator.capillary.forms(json!({"eventNames": "fixed"})).await;
     let run = operator.asks(&["update", "--add", "tierUpgraded", "--connections", "4"]).await.ends_with(1);
-    assert!(run.findings().contains("did not take the events"), "{}", run.said);
+    assert!(run.findings().contains("did not take the events"), "{}", run.said());
     let webhook = operator.webhook().await;
     assert_eq!((&webhook["eventNames"], &webhook["maxAllowedConnections"]), (&json!(["customerAdded"]), &json!(4)));
 }
@@ -214,7 +208,7 @@ async fn what_is_registered_already_is_checked_and_left_alone() {
     let before = operator.webhook().await;
     operator.runs(&["register"]).await.ends_with(0).says("A webhook sends here already; nothing was changed.");
     let asked_for_more = operator.asks(&["register", "--events", "customerAdded,tierUpgraded"]).await.ends_with(1);
-    assert!(asked_for_more.findings().contains("tierUpgraded"), "{}", asked_for_more.said);
+    assert!(asked_for_more.findings().contains("tierUpgraded"), "{}", asked_for_more.said());
     assert_eq!(operator.webhook().await, before);
 
     operator.somebody_sets(json!({"webHookHeaders": {"authorization": STRANGER, "x-webhook-key": KEY}})).await;
@@ -232,7 +226,7 @@ async fn an_empty_header_row_is_found_and_left_out_and_all_else_stays() {
     let before = operator.webhook().await;
 
     let listed = operator.runs(&["list"]).await.ends_with(1).says("a header row is empty").says("(empty row)");
-    assert!(listed.said.contains("leaves the row out"), "{}", listed.said);
+    assert!(listed.said().contains("leaves the row out"), "{}", listed.said());
     operator.runs(&["update"]).await.ends_with(0).says("leave out the empty row");
     let mut expected = before.clone();
     expected["webHookHeaders"] = json!({"Authorization": PRESENT, "x-webhook-key": KEY, "x-other": "o"});
@@ -251,8 +245,8 @@ async fn a_header_is_rotated_between_the_two_steps_at_the_secret() {
     operator.headers_are(json!({"authorization": [PRESENT, OLDER], "x-webhook-key": [KEY]})).await;
     operator.runs(&["list"]).await.ends_with(1).says("authorization has an older value");
     let dry = operator.asks(&["update", "--headers", "--dry-run"]).await.ends_with(0);
-    assert_eq!(dry.json["what"], "wouldUpdate");
-    assert_eq!(dry.json["changes"], json!([{"member": "webHookHeaders", "set": ["authorization"], "removed": []}]));
+    assert_eq!(dry.json()["what"], "wouldUpdate");
+    assert_eq!(dry.json()["changes"], json!([{"member": "webHookHeaders", "set": ["authorization"], "removed": []}]));
     assert_eq!(operator.webhook().await["webHookHeaders"]["authorization"], OLDER, "a dry run changes nothing");
     operator.runs(&["update", "--headers"]).await.ends_with(0);
     assert_eq!(operator.webhook().await["webHookHeaders"]["authorization"], PRESENT);
@@ -286,11 +280,75 @@ async fn other_webhooks_are_listed_without_what_could_be_a_secret_in_their_urls(
     operator.anothers("their queue", "QUEUE_INT", true).await;
     let few =
         operator.runs(&["list"]).await.ends_with(0).says("their orders").says("https://hooks.example.net/a?…").says("2 more");
-    assert!(!few.said.contains("their past") && !few.said.contains("their queue"), "{}", few.said);
+    assert!(!few.said().contains("their past") && !few.said().contains("their queue"), "{}", few.said());
     let all = operator.runs(&["list", "--all"]).await.ends_with(0).says("their past").says("their queue").says("QUEUE_INT");
     for run in [few, all, operator.asks(&["list", "--all"]).await] {
-        assert!(!run.said.contains("hidden"), "{}", run.said);
+        assert!(!run.said().contains("hidden"), "{}", run.said());
     }
+}
+
+#[tokio::test]
+async fn a_webhook_that_moves_away_leaves_the_headers_of_the_secret_behind() {
+    let operator = Operator::new().await;
+    operator.runs(&["register", "--events", "customerAdded"]).await.ends_with(0);
+    operator.somebody_sets(json!({"webHookHeaders": {"Authorization": PRESENT, "x-webhook-key": KEY, "x-other": "o"}})).await;
+    let elsewhere = "http://127.0.0.1:9/elsewhere";
+    let dry = operator.runs(&["update", "--url", elsewhere, "--dry-run"]).await.ends_with(0);
+    dry.says("leave out Authorization, x-webhook-key").says("Another place must not learn");
+    assert_eq!(operator.webhook().await["webHookHeaders"]["Authorization"], PRESENT, "a dry run changes nothing");
+
+    operator.runs(&["update", "--url", elsewhere]).await.ends_with(0).says("Another place must not learn");
+    let moved = operator.webhook().await;
+    assert_eq!((&moved["webHookUrl"], &moved["webHookHeaders"]), (&json!(elsewhere), &json!({"x-other": "o"})));
+}
+
+#[tokio::test]
+async fn a_slash_in_the_end_of_the_url_is_found_and_taken_away() {
+    let operator = Operator::new().await;
+    operator.runs(&["register", "--events", "customerAdded"]).await.ends_with(0);
+    let with_a_slash = format!("{HERE}/");
+    operator.somebody_sets(json!({"webHookUrl": with_a_slash})).await;
+    let id = operator.webhook().await["webHookId"].as_str().expect("an id").to_owned();
+    let listed = operator.asks(&["list"]).await.ends_with(1);
+    assert!(listed.findings().contains("but for a slash") && listed.findings().contains(&id), "{}", listed.said());
+    operator.runs(&["register"]).await.ends_with(2).says(&format!("capctl webhook update --id {id} --url"));
+    operator.runs(&["update", "--id", &id, "--url"]).await.ends_with(0);
+    assert_eq!(operator.webhook().await["webHookUrl"], HERE);
+    operator.runs(&["update", "--url", &with_a_slash]).await.ends_with(2).says("slash");
+    operator.runs(&["list"]).await.ends_with(0);
+}
+
+#[tokio::test]
+async fn the_consumer_group_is_listed_for_the_comparison_with_the_event_log() {
+    let operator = Operator::new().await;
+    operator.runs(&["register"]).await.ends_with(0);
+    let group = operator.webhook().await["consumerGroupId"].as_str().expect("a group").to_owned();
+    assert_eq!(operator.asks(&["list"]).await.ends_with(0).json()["webhooks"][0]["consumerGroupId"], json!(group));
+    operator.runs(&["list"]).await.ends_with(0).says(&group);
+}
+
+#[tokio::test]
+async fn a_webhook_is_switched_off_without_the_webhook_secret() {
+    let mut operator = Operator::new().await;
+    operator.runs(&["register"]).await.ends_with(0);
+    operator.webhook_secret = "no-such-secret".to_owned();
+    operator.runs(&["list"]).await.ends_with(2).says("never filled");
+    operator.runs(&["pause"]).await.ends_with(0);
+    assert_eq!(operator.webhook().await["active"], false);
+    operator.runs(&["pause"]).await.ends_with(0).says("switched off already");
+}
+
+#[tokio::test]
+async fn somebody_elses_webhook_keeps_its_method_and_needs_no_secret_of_ours() {
+    let mut operator = Operator::new().await;
+    let other = operator.anothers("theirs", "HTTP", true).await;
+    let id = other["webHookId"].as_str().expect("an id");
+    operator.somebody_sets(json!({"methodType": "PUT"})).await;
+    operator.webhook_secret = "no-such-secret".to_owned();
+    operator.runs(&["update", "--id", id, "--connections", "7"]).await.ends_with(0);
+    let changed = operator.webhook().await;
+    assert_eq!((&changed["methodType"], &changed["maxAllowedConnections"]), (&json!("PUT"), &json!(7)));
+    assert_eq!(changed["webHookHeaders"], other["webHookHeaders"]);
 }
 
 #[tokio::test]
@@ -333,11 +391,11 @@ async fn counts_are_left_out_where_capillary_does_not_tell_them() {
     let operator = Operator::new().await;
     operator.runs(&["register"]).await.ends_with(0);
     let counted = operator.asks(&["list"]).await.ends_with(0);
-    assert_eq!(counted.json["webhooks"][0]["counts"]["total"], 0);
+    assert_eq!(counted.json()["webhooks"][0]["counts"]["total"], 0);
     operator.capillary.fault("/v3/events", json!({"kind": "status", "status": 403})).await;
     let uncounted = operator.asks(&["list"]).await.ends_with(0);
-    assert_eq!(uncounted.json["webhooks"][0]["counts"], Value::Null);
-    assert!(uncounted.json["notes"][0].as_str().is_some_and(|note| note.contains("403")), "{}", uncounted.said);
+    assert_eq!(uncounted.json()["webhooks"][0]["counts"], Value::Null);
+    assert!(uncounted.json()["notes"][0].as_str().is_some_and(|note| note.contains("403")), "{}", uncounted.said());
 }
 
 #[tokio::test]

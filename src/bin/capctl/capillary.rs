@@ -25,12 +25,12 @@ impl Secret {
         Self { client: aws_sdk_secretsmanager::Client::new(aws), id: id.to_owned() }
     }
 
-    /// Its text; none if it was never filled.
+    /// Its text; none if it was never filled. An error tells no more than its code.
     pub(crate) async fn text(&self) -> Result<Option<String>, Failure> {
         match self.client.get_secret_value().secret_id(&self.id).send().await {
             Ok(answer) => Ok(answer.secret_string),
             Err(error) if error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception) => Ok(None),
-            Err(error) => Err(aws::failure("SecretsManager.GetSecretValue", &error)),
+            Err(error) => Err(aws::coded_failure("SecretsManager.GetSecretValue", &error)),
         }
     }
 }
@@ -61,23 +61,27 @@ pub(crate) struct Answered {
 
 impl Answered {
     /// `data` of an answer that is no error.
-    pub(crate) fn data(self, call: &str) -> Result<Value, Failure> {
-        let Self { status, mut body, .. } = self;
-        if let Some(codes) = error_codes(&body) {
-            return Err(Failure::of(call, format!("Capillary answers {} with {codes}", status.as_u16())));
+    pub(crate) fn data(mut self, call: &str) -> Result<Value, Failure> {
+        match self.error() {
+            Some(error) => Err(Failure::of(call, error)),
+            None => Ok(self.body.get_mut("data").map(Value::take).unwrap_or_default()),
         }
-        if !status.is_success() {
-            return Err(Failure::of(call, format!("Capillary answers {}", status.as_u16())));
-        }
-        Ok(body.get_mut("data").map(Value::take).unwrap_or_default())
     }
-}
 
-/// The codes in `errors[]`; their messages may repeat what was sent.
-fn error_codes(body: &Value) -> Option<String> {
-    let errors = body.get("errors")?.as_array().filter(|errors| !errors.is_empty())?;
-    let codes = errors.iter().map(|error| error.get("code").map_or_else(|| "no code".to_owned(), Value::to_string));
-    Some(format!("error {}", codes.collect::<Vec<_>>().join(", ")))
+    /// What is wrong with it, by its status and its codes; none where it is no error.
+    pub(crate) fn error(&self) -> Option<String> {
+        let (status, codes) = (self.status.as_u16(), self.error_codes());
+        if !codes.is_empty() {
+            return Some(format!("Capillary answers {status} with error {}", codes.join(", ")));
+        }
+        (!self.status.is_success()).then(|| format!("Capillary answers {status}"))
+    }
+
+    /// The codes in `errors[]`; their messages may repeat what was sent.
+    pub(crate) fn error_codes(&self) -> Vec<String> {
+        let errors = self.body.get("errors").and_then(Value::as_array).into_iter().flatten();
+        errors.map(|error| error.get("code").map_or_else(|| "no code".to_owned(), Value::to_string)).collect()
+    }
 }
 
 impl Capillary {

@@ -4,6 +4,7 @@ mod alarms;
 mod capillary;
 mod finding;
 mod gateway;
+mod orgs;
 mod queues;
 mod secrets;
 mod tables;
@@ -23,7 +24,7 @@ use crate::{
 /// whether deliveries arrive, it sends an empty one with the right headers, which the receiver refuses and nobody keeps.
 #[derive(Args)]
 pub(crate) struct DoctorArguments {
-    /// Capillary's org whose webhooks are looked at, where credentials differ by org
+    /// The org whose webhooks are looked at; all that have credentials if absent
     #[arg(long, value_name = "ORG")]
     org: Option<i64>,
     /// Do not call Capillary
@@ -36,12 +37,12 @@ pub(crate) async fn run(arguments: &DoctorArguments, context: &Context) -> Resul
     tables::examine(context, &mut findings).await;
     let secrets = secrets::examine(context, &mut findings).await;
     gateway::examine(context, secrets.headers.as_ref(), &mut findings).await;
-    if !arguments.without_capillary {
-        let is_reached = capillary::examine(context, secrets.credentials.as_ref(), &mut findings).await;
-        if let (true, Some(book), Some(_)) = (is_reached, &secrets.credentials, &secrets.headers) {
-            // The credentials for all orgs come last.
-            let org_id = arguments.org.or_else(|| book.orgs().last().flatten());
-            webhook::examine(context, org_id, &mut findings).await;
+    // What is wrong with the secrets is told already.
+    if let (false, Some(book)) = (arguments.without_capillary, &secrets.credentials) {
+        let reached = capillary::examine(context, book, &mut findings).await;
+        let orgs = if secrets.headers.is_some() { orgs::looked_at(arguments.org, book, reached) } else { Vec::new() };
+        for org_id in orgs {
+            webhook::examine(context, org_id, &orgs::prefix(org_id, book), &mut findings).await;
         }
     }
     queues::examine(context, &mut findings).await;

@@ -8,6 +8,7 @@
 //! names      which events
 //! check      what is not as this deployment needs it
 //! edit       what `update` changes
+//! headers    the headers that one is to have
 //! report     what is printed
 //! ```
 
@@ -15,6 +16,7 @@ mod capillary;
 mod check;
 mod edit;
 mod entry;
+mod headers;
 mod list;
 mod names;
 mod place;
@@ -30,10 +32,11 @@ use crate::{
     output::{Failure, Outcome},
 };
 use capillary::Webhooks;
-use check::{Finding, Wanted, findings, overall};
+use check::{Finding, findings, overall};
 use entry::Entry;
 use names::Selection;
 use place::Place;
+use secret::Headers;
 
 /// Capillary's webhooks: what it sends, and where to
 ///
@@ -106,7 +109,7 @@ struct UpdateArguments {
     /// The headers of the webhook secret as they are now, of each the first value
     #[arg(long)]
     headers: bool,
-    /// Another URL; without a value this deployment's
+    /// Another URL; without a value this deployment's. Another place is not sent the headers of the webhook secret
     #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "")]
     url: Option<String>,
     /// How many deliveries at the same time
@@ -124,6 +127,7 @@ struct UpdateArguments {
 
 /// Switch the webhook off
 ///
+/// This works without the webhook secret.
 /// Capillary does not say what it does with the events that happen meanwhile: they may be kept, or lost. `capctl webhook update --resume`
 /// switches it on again.
 #[derive(Args)]
@@ -153,15 +157,16 @@ pub(crate) async fn run(arguments: &WebhookArguments, context: &Context) -> Resu
 
 /// What keeps the events of an org from coming through, as far as its webhooks are the cause.
 pub(crate) async fn complaints(context: &Context, org_id: Option<i64>) -> Result<Vec<Finding>, Failure> {
-    let (webhooks, wanted) = look(context, &Org { org: org_id }).await?;
-    let all = webhooks.all().await?;
-    let of_each = all.iter().filter(|entry| wanted.place.is_sent_to_by(entry)).flat_map(|entry| findings(entry, &wanted));
-    Ok(overall(&all, &wanted).into_iter().chain(of_each).collect())
+    let place = place(context)?;
+    let all = Webhooks::of(context, org_id)?.all().await?;
+    let ours = headers_if_sent_here(context, &all, &place).await?;
+    let of_here = all.iter().filter(|entry| place.is_sent_to_by(entry));
+    let of_each = ours.iter().flat_map(|ours| of_here.clone().flat_map(|entry| findings(entry, ours)));
+    Ok(overall(&all, &place).into_iter().chain(of_each).collect())
 }
 
 /// The consumer groups of an org's webhooks that send here, switched on or not: by these Capillary's event log tells which deliveries
 /// were for this deployment. Webhooks elsewhere have others. It goes without the webhook secret.
-#[allow(dead_code, reason = "for `capctl trace`, which compares them with those of the event log")]
 pub(crate) async fn consumer_groups(context: &Context, org_id: Option<i64>) -> Result<Vec<String>, Failure> {
     let place = place(context)?;
     Ok(groups(&Webhooks::of(context, org_id)?.all().await?, &place))
@@ -177,11 +182,17 @@ fn place(context: &Context) -> Result<Place, Failure> {
     Ok(Place::new(context.deployment.name("EVENTS_URL")?))
 }
 
-/// What is needed to judge webhooks: Capillary, and what this deployment wants of one.
-async fn look(context: &Context, org: &Org) -> Result<(Webhooks, Wanted), Failure> {
-    let place = place(context)?;
-    let headers = secret::read(&context.aws, context.deployment.name("WEBHOOK_SECRET_ID")?).await?;
-    Ok((Webhooks::of(context, org.org)?, Wanted { place, headers }))
+/// What the receiver wants of a webhook's headers. Only what compares or sends them reads the secret: all else goes without it.
+async fn our_headers(context: &Context) -> Result<Headers, Failure> {
+    secret::read(&context.aws, context.deployment.name("WEBHOOK_SECRET_ID")?).await
+}
+
+/// The same, if there is anything to compare them with.
+async fn headers_if_sent_here(context: &Context, all: &[Entry], place: &Place) -> Result<Option<Headers>, Failure> {
+    match all.iter().any(|entry| place.is_sent_to_by(entry)) {
+        true => our_headers(context).await.map(Some),
+        false => Ok(None),
+    }
 }
 
 #[cfg(test)]

@@ -37,6 +37,16 @@ impl Capctl {
         Self::in_environment(environment)
     }
 
+    /// For secrets that a test makes itself, and its own Capillary.
+    pub(crate) fn with_secrets(stack: &Stack, capillary: &str) -> Self {
+        let named = [
+            ("AWS_ENDPOINT_URL", stack.endpoint()),
+            ("AWS_REGION", stack.region()),
+            ("CAPILLARY_BASE_URL", capillary.to_owned()),
+        ];
+        Self::in_environment(named.map(|(name, value)| (name.to_owned(), value)).to_vec())
+    }
+
     /// For the deployed stack, found by its name.
     pub(crate) fn of_stack(stack: &Stack) -> Self {
         let named = [

@@ -7,35 +7,40 @@ use capillary_events::{
 };
 use http::Method;
 
-use super::finding::Findings;
-use crate::{capillary::Capillary, context::Context, spans::duration};
+use super::{finding::Findings, orgs};
+use crate::{
+    capillary::{Answered, Capillary},
+    context::Context,
+    spans::duration,
+};
 
 const WHAT: &str = "Capillary";
 /// An id that is nobody's, most likely: whether there is something under it does not matter.
 const NOBODY: &str = "1";
+/// Codes that say so of a customer (facts 4.5).
+const NOBODY_THERE: [&str; 3] = ["8013", "8015", "8065"];
+const WAIT: &str = "in an outage of Capillary's events wait, for 12 days; else ask Capillary";
 /// Clocks further apart than this make AWS refuse signatures, and the enricher distrust times.
 const CLOCKS_AGREE_WITHIN_S: i64 = 60;
 
-/// Whether Capillary was reached with any of the credentials.
-pub(super) async fn examine(context: &Context, credentials: Option<&CredentialBook>, findings: &mut Findings) -> bool {
-    // Told of the secret already.
-    let Some(credentials) = credentials else { return false };
+/// With whose credentials Capillary was reached.
+pub(super) async fn examine(context: &Context, credentials: &CredentialBook, findings: &mut Findings) -> Vec<Option<i64>> {
+    let mut reached = Vec::new();
     let capillary = match Capillary::of(&context.deployment, &context.aws) {
         Ok(capillary) => capillary,
         Err(failure) => {
             findings.unknown(WHAT, &failure);
-            return false;
+            return reached;
         }
     };
-    let mut is_reached = false;
     for org_id in credentials.orgs() {
-        let whose = org_id.map(|org| format!(" of org {org}")).unwrap_or_default();
+        let whose = orgs::whose(org_id, credentials);
         if examine_clock(&capillary, org_id, &whose, context.now_ms(), findings).await {
-            is_reached = true;
+            reached.push(org_id);
             examine_apis(&capillary, org_id, &whose, findings).await;
         }
     }
-    is_reached
+    reached
 }
 
 /// One call, by which the credentials and the clock are seen; `false` if no other call makes sense.
@@ -50,7 +55,11 @@ async fn examine_clock(capillary: &Capillary, org_id: Option<i64>, whose: &str, 
             return false;
         }
     };
-    findings.good(WHAT, format!("reached; the credentials{whose} are taken"));
+    match trouble(&answered) {
+        // Other calls may fare better: this log is a service of its own behind the same host.
+        Some(trouble) => findings.bad(WHAT, format!("the audit log, asked with the credentials{whose}: {trouble}"), WAIT),
+        None => findings.good(WHAT, format!("reached; the credentials{whose} are taken")),
+    }
     if matches!(answered.status.as_u16(), 403 | 404) {
         let words = format!("the audit log is closed to the credentials{whose}: changes are told without what only it knows");
         findings.hint(WHAT, words, "ask Capillary for the resource `audits` in the API client's access group");
@@ -71,6 +80,19 @@ async fn examine_clock(capillary: &Capillary, org_id: Option<i64>, whose: &str, 
     true
 }
 
+/// What an answer says of trouble at Capillary, or of credentials that are not good; none where it is an answer to the question. An
+/// error may come with 200 (facts 4.3).
+fn trouble(answered: &Answered) -> Option<String> {
+    let is_an_answer = match answered.status.as_u16() {
+        408 | 425 | 429 | 461 => false,
+        // The call is refused as it is, by somebody who knows whose it is.
+        400..=499 => true,
+        200..=299 => answered.error_codes().iter().all(|code| NOBODY_THERE.contains(&code.as_str())),
+        _ => false,
+    };
+    if is_an_answer { None } else { answered.error() }
+}
+
 /// Asks each API that a route needs, as the enricher does.
 async fn examine_apis(capillary: &Capillary, org_id: Option<i64>, whose: &str, findings: &mut Findings) {
     let (mut open, mut closed) = (Vec::new(), Vec::new());
@@ -82,7 +104,7 @@ async fn examine_apis(capillary: &Capillary, org_id: Option<i64>, whose: &str, f
             Some(Err(failure)) if failure.cause == "not ready" => open.push(api),
             Some(Err(failure)) => {
                 let words = format!("{api}: {}", failure.cause);
-                findings.bad(WHAT, words, "in an outage of Capillary's events wait, for 12 days; else ask Capillary");
+                findings.bad(WHAT, words, WAIT);
             }
             None => {}
         }
@@ -106,4 +128,34 @@ fn probes() -> [(EntityRef, &'static str); 6] {
         (entity(Kind::Coupon, By::Id), "coupons"),
         (entity(Kind::PointsLedger, By::Owner(Kind::Customer, NOBODY.to_owned())), "points ledger"),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::StatusCode;
+    use serde_json::{Value, json};
+
+    fn told(status: u16, body: Value) -> Option<String> {
+        trouble(&Answered { status: StatusCode::from_u16(status).unwrap(), date_s: None, body })
+    }
+
+    #[test]
+    fn transient_trouble_and_errors_under_200_are_no_sign_that_credentials_are_taken() {
+        for status in [302, 408, 425, 429, 461, 500, 503] {
+            assert_eq!(told(status, Value::Null), Some(format!("Capillary answers {status}")));
+        }
+        let error = json!({"errors": [{"code": 4000, "message": "Marker"}]});
+        assert_eq!(told(200, error), Some("Capillary answers 200 with error 4000".to_owned()));
+    }
+
+    #[test]
+    fn an_answer_to_the_question_is_one_even_if_there_is_nobody() {
+        let nobody = json!({"errors": [{"code": 8015}]});
+        for (status, body) in
+            [(200, json!({"data": []})), (200, nobody.clone()), (400, nobody), (403, Value::Null), (404, Value::Null)]
+        {
+            assert_eq!(told(status, body), None, "{status}");
+        }
+    }
 }

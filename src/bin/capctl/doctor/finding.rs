@@ -54,8 +54,13 @@ impl Findings {
 
     /// What could not be found out; that is no fault of the deployment.
     pub(super) fn unknown(&mut self, what: &'static str, failure: &Failure) {
+        self.unknown_of(what, "", failure);
+    }
+
+    /// The same of one among several, which the prefix names.
+    pub(super) fn unknown_of(&mut self, what: &'static str, prefix: &str, failure: &Failure) {
         let remedy = matches!(failure, Failure::Call { .. }).then(|| "does whoever runs this have the right to ask?".to_owned());
-        self.0.push(Finding { what, state: State::Unknown, words: failure.to_string(), remedy });
+        self.0.push(Finding { what, state: State::Unknown, words: format!("{prefix}{failure}"), remedy });
     }
 }
 

@@ -57,7 +57,6 @@ async fn read(context: &Context, what: &'static str, variable: &'static str, fin
             None
         }
         Err(failure) => {
-            // An error of a command that reads a secret; it tells the code only, and never what was read.
             findings.unknown(what, &failure);
             None
         }

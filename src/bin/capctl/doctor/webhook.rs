@@ -5,14 +5,17 @@ use crate::{context::Context, webhook};
 
 const WHAT: &str = "webhook";
 
-pub(super) async fn examine(context: &Context, org_id: Option<i64>, findings: &mut Findings) {
+/// `prefix` names the org where there are several.
+pub(super) async fn examine(context: &Context, org_id: Option<i64>, prefix: &str, findings: &mut Findings) {
     match webhook::complaints(context, org_id).await {
-        Ok(complaints) if complaints.is_empty() => findings.good(WHAT, "Capillary sends here, with the headers of the secret"),
+        Ok(complaints) if complaints.is_empty() => {
+            findings.good(WHAT, format!("{prefix}Capillary sends here, with the headers of the secret"));
+        }
         Ok(complaints) => {
             for complaint in complaints {
-                findings.bad(WHAT, complaint.what, complaint.remedy);
+                findings.bad(WHAT, format!("{prefix}{}", complaint.what), complaint.remedy);
             }
         }
-        Err(failure) => findings.unknown(WHAT, &failure),
+        Err(failure) => findings.unknown_of(WHAT, prefix, &failure),
     }
 }

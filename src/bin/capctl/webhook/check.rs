@@ -1,6 +1,7 @@
 //! What is not as this deployment needs it.
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::{
     entry::Entry,
@@ -8,12 +9,6 @@ use super::{
     place::Place,
     secret::{Headers, Match},
 };
-
-/// What this deployment wants of a webhook.
-pub(super) struct Wanted {
-    pub(super) place: Place,
-    pub(super) headers: Headers,
-}
 
 /// Something that wants mending, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -28,10 +23,8 @@ impl Finding {
     }
 }
 
-const SET_HEADERS: &str = "`capctl webhook update --headers` sends those of the webhook secret";
-
 /// All that keeps the events of this webhook from coming through.
-pub(super) fn findings(entry: &Entry, wanted: &Wanted) -> Vec<Finding> {
+pub(super) fn findings(entry: &Entry, ours: &Headers) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut find = |what: String, remedy| findings.push(Finding { what, remedy });
     if !entry.is_active() {
@@ -40,26 +33,14 @@ pub(super) fn findings(entry: &Entry, wanted: &Wanted) -> Vec<Finding> {
     if !entry.method().eq_ignore_ascii_case("POST") {
         find(format!("it sends with {}; the receiver takes POST only", entry.method()), "`capctl webhook update` makes it POST");
     }
-    let headers = entry.headers();
-    for (name, fit) in wanted.headers.compare(&headers) {
-        match fit {
-            Match::Present => {}
-            Match::Older => find(
-                format!("{name} has an older value of the webhook secret: it is accepted until that is taken out"),
-                SET_HEADERS,
-            ),
-            Match::Different => find(format!("{name} has a value that the receiver refuses: it answers 401"), SET_HEADERS),
-            Match::Missing => find(format!("{name} is not sent: the receiver answers 401"), SET_HEADERS),
-            Match::Several => find(format!("{name} stands there more than once: the receiver answers 401"), SET_HEADERS),
-        }
+    match entry.headers() {
+        Some(headers) => findings.extend(of_headers(&headers, ours)),
+        None => findings.push(Finding::new(
+            "its headers come in a form that is not known here: whether they are right can't be told",
+            "look at them in Capillary's own pages: Organization Settings, Event Notifications",
+        )),
     }
-    if headers.iter().any(|(name, _)| name.trim().is_empty()) {
-        find(
-            "a header row is empty: Capillary sends a header without a name, to which a gateway may answer 400, and then the event is lost"
-                .to_owned(),
-            "`capctl webhook update --headers` leaves the row out",
-        );
-    }
+    let mut find = |what: String, remedy| findings.push(Finding { what, remedy });
     let names = entry.event_names();
     if names.is_empty() {
         find("it names no events".to_owned(), "`capctl webhook update --events all`");
@@ -72,14 +53,43 @@ pub(super) fn findings(entry: &Entry, wanted: &Wanted) -> Vec<Finding> {
     findings
 }
 
+fn of_headers(headers: &Map<String, Value>, ours: &Headers) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (name, fit) in ours.compare(headers) {
+        let what = match fit {
+            Match::Present => continue,
+            Match::Older => format!("{name} has an older value of the webhook secret: it is accepted until that is taken out"),
+            Match::Different => format!("{name} has a value that the receiver refuses: it answers 401"),
+            Match::Missing => format!("{name} is not sent: the receiver answers 401"),
+            Match::Several => format!("{name} stands there more than once: the receiver answers 401"),
+            Match::NoText => format!("{name} has a value that is no text: what Capillary sends of it is not known"),
+        };
+        findings.push(Finding::new(what, "`capctl webhook update --headers` sends those of the webhook secret"));
+    }
+    if headers.keys().any(|name| name.trim().is_empty()) {
+        findings.push(Finding::new(
+            "a header row is empty: Capillary sends a header without a name, to which a gateway may answer 400, and then the event is lost",
+            "`capctl webhook update --headers` leaves the row out",
+        ));
+    }
+    findings
+}
+
 /// What is wrong with an org's webhooks as a whole.
-pub(super) fn overall(all: &[Entry], wanted: &Wanted) -> Vec<Finding> {
+pub(super) fn overall(all: &[Entry], place: &Place) -> Vec<Finding> {
     let mut found = Vec::new();
-    if all.iter().filter(|entry| wanted.place.is_sent_to_by(entry) && entry.is_active()).count() > 1 {
+    if all.iter().filter(|entry| place.is_sent_to_by(entry) && entry.is_active()).count() > 1 {
         let remedy = "switch all but one off: `capctl webhook pause --id …`";
         found.push(Finding::new("several webhooks send here: each event comes more than once, and counts once", remedy));
     }
-    if !all.iter().any(|entry| wanted.place.is_sent_to_by(entry)) {
+    let nearly: Vec<&Entry> = all.iter().filter(|entry| entry.is_active() && place.is_missed_by_a_slash(entry)).collect();
+    for entry in &nearly {
+        let id = entry.id();
+        let what =
+            format!("the webhook {id} has this deployment's URL but for a slash in the end: the gateway answers 404 there");
+        found.push(Finding::new(what, "`capctl webhook update --id … --url` takes the slash away"));
+    }
+    if nearly.is_empty() && !all.iter().any(|entry| place.is_sent_to_by(entry)) {
         found.push(Finding::new("no webhook sends to this deployment", "`capctl webhook register`"));
     }
     found
@@ -88,11 +98,10 @@ pub(super) fn overall(all: &[Entry], wanted: &Wanted) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
-    fn wanted() -> Wanted {
-        let headers: Headers = serde_json::from_value(json!({"headers": {"authorization": ["Basic new", "Basic old"]}})).unwrap();
-        Wanted { place: Place::new("https://hooks.example.net/v1/events"), headers }
+    fn ours() -> Headers {
+        serde_json::from_value(json!({"headers": {"authorization": ["Basic new", "Basic old"]}})).unwrap()
     }
 
     fn entry(member: &str, value: Value) -> Entry {
@@ -107,7 +116,7 @@ mod tests {
 
     #[test]
     fn what_is_as_it_should_be_has_no_finding() {
-        assert_eq!(findings(&entry("slaInSeconds", json!(0)), &wanted()), []);
+        assert_eq!(findings(&entry("slaInSeconds", json!(0)), &ours()), []);
     }
 
     #[test]
@@ -119,13 +128,33 @@ mod tests {
             ("webHookHeaders", json!({"authorization": "Basic stranger"}), "refuses"),
             ("webHookHeaders", json!({"authorization": "Basic old"}), "older value"),
             ("webHookHeaders", json!({"authorization": "Basic new", "": ""}), "empty"),
+            ("webHookHeaders", json!({"authorization": ["Basic new"]}), "no text"),
+            ("webHookHeaders", json!([{"key": "authorization", "value": "Basic new"}]), "a form that is not known"),
             ("webHookHeaders", json!({"authorization": "Basic new", "Authorization": "Basic new"}), "more than once"),
             ("eventNames", json!([]), "no events"),
             ("eventNames", json!(["customeradded"]), "customerAdded"),
         ] {
-            let [found] = <[Finding; 1]>::try_from(findings(&entry(member, value), &wanted())).unwrap();
+            let [found] = <[Finding; 1]>::try_from(findings(&entry(member, value), &ours())).unwrap();
             assert!(found.what.contains(words), "{member}: {}", found.what);
             assert!(!found.what.contains("Basic"), "a value is told: {}", found.what);
         }
+    }
+
+    #[test]
+    fn a_url_with_a_slash_too_many_is_found_by_itself() {
+        let place = Place::new("https://hooks.example.net/v1/events");
+        let but_for_a_slash = entry("webHookUrl", json!("https://hooks.example.net/v1/events/"));
+        let found = |all: &[&Entry]| {
+            let all: Vec<Entry> = all.iter().map(|entry| (*entry).clone()).collect();
+            overall(&all, &place).into_iter().map(|finding| finding.what).collect::<Vec<_>>().join("\n")
+        };
+        let told = found(&[&but_for_a_slash]);
+        assert!(told.contains("slash") && !told.contains("no webhook"), "{told}");
+        let right = entry("active", json!(true));
+        assert!(found(&[&but_for_a_slash, &right]).contains("slash"));
+        assert_eq!(found(&[&right]), "");
+        let mut off = but_for_a_slash.clone();
+        off.set("active", json!(false));
+        assert!(found(&[&off]).contains("no webhook sends to this deployment"), "nobody is sent anything with a slash");
     }
 }

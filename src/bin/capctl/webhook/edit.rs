@@ -6,9 +6,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    check::{Finding, Wanted},
+    check::Finding,
     entry::Entry,
+    headers::{with_ours, without_ours},
     names::Selection,
+    place::Place,
+    secret::Headers,
 };
 use crate::output::Failure;
 
@@ -42,20 +45,39 @@ impl Edit<'_> {
         names.is_none() && !self.headers && self.url.is_none() && self.connections.is_none() && !self.resume
     }
 
-    /// The webhook as it is to be. Without anything asked for, its headers are mended. It sends with POST in any case: the receiver
-    /// takes nothing else.
-    pub(super) fn of(&self, entry: &Entry, wanted: &Wanted) -> Result<Entry, Failure> {
+    /// Whether this is about headers of the webhook secret: they are compared with what is sent here, and left out of what is sent
+    /// elsewhere.
+    pub(super) fn is_about_headers(&self, entry: &Entry, place: &Place) -> bool {
+        self.url.is_some() || place.is_sent_to_by(entry)
+    }
+
+    /// The webhook as it is to be. Without anything asked for, its headers are mended. What sends here sends with POST in any case, since
+    /// the receiver takes nothing else; what sends to another place takes nothing of this deployment's there. `ours` may be left out
+    /// where it is not about headers.
+    pub(super) fn of(&self, entry: &Entry, place: &Place, ours: Option<&Headers>) -> Result<Entry, Failure> {
         let mut edited = entry.clone();
-        edited.set("methodType", json!("POST"));
         if let Some(url) = self.url {
-            edited.set("webHookUrl", json!(if url.is_empty() { wanted.place.url() } else { url }));
+            edited.set("webHookUrl", json!(if url.is_empty() { place.url() } else { url }));
+        }
+        let is_here = place.is_sent_to_by(&edited);
+        if self.url.is_some() && place.is_missed_by_a_slash(&edited) {
+            let what = "that is this deployment's URL but for a slash in the end, where the gateway answers 404; --url without a value takes the right one";
+            return Err(Failure::Usage(what.to_owned()));
+        }
+        if is_here {
+            edited.set("methodType", json!("POST"));
         }
         if self.headers || self.is_nothing() {
-            if !wanted.place.is_sent_to_by(&edited) {
+            let Some(ours) = ours.filter(|_| is_here) else {
                 let what = "this webhook sends to another place, which must not learn this deployment's headers; --url lets it send here";
                 return Err(Failure::Usage(what.to_owned()));
+            };
+            edited.set("webHookHeaders", Value::Object(with_ours(entry, ours)?));
+        } else if let (Some(_), Some(ours), false) = (self.url, ours, is_here) {
+            let left = without_ours(entry, place, ours)?;
+            if entry.headers().as_ref() != Some(&left) {
+                edited.set("webHookHeaders", Value::Object(left));
             }
-            edited.set("webHookHeaders", json!(headers(entry, wanted)));
         }
         let names = self.names(entry);
         if names.is_empty() {
@@ -84,21 +106,6 @@ impl Edit<'_> {
     }
 }
 
-/// The webhook's own headers, but for empty rows, with those of the secret in the place of what it has under their names.
-fn headers(entry: &Entry, wanted: &Wanted) -> BTreeMap<String, String> {
-    let is_wanted = |name: &str| wanted.headers.names().any(|wanted| wanted.eq_ignore_ascii_case(name.trim()));
-    let present = entry.headers();
-    let mut headers: BTreeMap<String, String> =
-        present.iter().filter(|(name, _)| !name.trim().is_empty() && !is_wanted(name)).cloned().collect();
-    for (name, value) in wanted.headers.to_send() {
-        // As it is spelled there already, so that nothing is changed for its case alone.
-        let spelled =
-            present.iter().find(|(present, _)| present.trim().eq_ignore_ascii_case(name)).map(|(name, _)| name.as_str());
-        headers.insert(spelled.unwrap_or(name).to_owned(), value.to_owned());
-    }
-    headers
-}
-
 /// What is different.
 pub(super) fn changes(before: &Entry, after: &Entry) -> Vec<Change> {
     let mut changes = Vec::new();
@@ -109,8 +116,9 @@ pub(super) fn changes(before: &Entry, after: &Entry) -> Vec<Change> {
             removed: names_before.difference(&names_after).cloned().collect(),
         });
     }
-    let [headers_before, headers_after] = [before, after].map(|entry| BTreeMap::from_iter(entry.headers()));
-    if headers_before != headers_after {
+    let (known_before, known_after) = (before.headers(), after.headers());
+    if known_before != known_after {
+        let [headers_before, headers_after] = [known_before, known_after].map(Option::unwrap_or_default);
         let set = headers_after.iter().filter(|(name, value)| headers_before.get(*name) != Some(*value));
         let removed = headers_before.keys().filter(|name| !headers_after.contains_key(*name));
         changes.push(Change::WebHookHeaders {
@@ -194,12 +202,12 @@ impl Change {
 }
 
 /// All that the documentation asks for in a registration.
-pub(super) fn registration(name: &str, events: &Selection, connections: u32, wanted: &Wanted) -> Value {
-    let headers: BTreeMap<&str, &str> = wanted.headers.to_send().collect();
+pub(super) fn registration(name: &str, events: &Selection, connections: u32, place: &Place, ours: &Headers) -> Value {
+    let headers: BTreeMap<&str, &str> = ours.to_send().collect();
     json!({
         "name": name,
         "eventNames": events.0,
-        "webHookUrl": wanted.place.url(),
+        "webHookUrl": place.url(),
         "webHookType": "HTTP",
         "methodType": "POST",
         "webHookHeaders": headers,
@@ -212,13 +220,16 @@ pub(super) fn registration(name: &str, events: &Selection, connections: u32, wan
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::webhook::{place::Place, secret::Headers};
 
     const HERE: &str = "https://hooks.example.net/v1/events";
+    const ELSEWHERE: &str = "https://elsewhere.example.net/a";
 
-    fn wanted() -> Wanted {
-        let headers: Headers = serde_json::from_value(json!({"headers": {"authorization": ["Basic new", "Basic old"]}})).unwrap();
-        Wanted { place: Place::new(HERE), headers }
+    fn ours() -> Headers {
+        serde_json::from_value(json!({"headers": {"authorization": ["Basic new", "Basic old"]}})).unwrap()
+    }
+
+    fn edited(edit: &Edit, entry: &Entry) -> Result<Entry, Failure> {
+        edit.of(entry, &Place::new(HERE), Some(&ours()))
     }
 
     fn entry() -> Entry {
@@ -229,8 +240,15 @@ mod tests {
         .unwrap()
     }
 
+    fn elsewhere() -> Entry {
+        let mut entry = entry();
+        entry.set("webHookUrl", json!(ELSEWHERE));
+        entry.set("methodType", json!("PUT"));
+        entry
+    }
+
     fn changed(edit: &Edit) -> Vec<Change> {
-        let Ok(after) = edit.of(&entry(), &wanted()) else { panic!("refused") };
+        let Ok(after) = edited(edit, &entry()) else { panic!("refused") };
         changes(&entry(), &after)
     }
 
@@ -249,7 +267,7 @@ mod tests {
         assert_eq!(changed(&Edit { add: Some(&add), ..Edit::default() }), names(&["CouponIssue"], &[]));
         assert_eq!(changed(&Edit { remove: Some(&remove), ..Edit::default() }), names(&[], &["pointsIssued"]));
         let everything = selection("all");
-        assert!(Edit { remove: Some(&everything), ..Edit::default() }.of(&entry(), &wanted()).is_err());
+        assert!(edited(&Edit { remove: Some(&everything), ..Edit::default() }, &entry()).is_err());
     }
 
     #[test]
@@ -258,20 +276,44 @@ mod tests {
         assert_eq!(changed(&Edit { headers: true, ..Edit::default() }), expected);
         assert_eq!(changed(&Edit::default()), expected, "that is what is mended where nothing is asked for");
         assert_eq!(changed(&Edit { resume: true, ..Edit::default() }), [], "and only there");
-        let Ok(after) = (Edit { headers: true, ..Edit::default() }).of(&entry(), &wanted()) else { panic!("refused") };
-        let sent = after.headers();
-        assert!(sent.contains(&("Authorization".to_owned(), "Basic new".to_owned())));
-        assert!(sent.contains(&("Content-Type".to_owned(), "text".to_owned())));
+        let Ok(after) = edited(&Edit { headers: true, ..Edit::default() }, &entry()) else { panic!("refused") };
+        let expected = json!({"Authorization": "Basic new", "Content-Type": "text"});
+        assert_eq!(after.headers().map(Value::Object), Some(expected));
     }
 
     #[test]
     fn another_place_does_not_learn_the_headers() {
-        let away = Edit { headers: true, url: Some("https://elsewhere.example.net"), ..Edit::default() };
-        assert!(away.of(&entry(), &wanted()).is_err());
-        let mut elsewhere = entry();
-        elsewhere.set("webHookUrl", json!("https://elsewhere.example.net"));
-        assert!(Edit::default().of(&elsewhere, &wanted()).is_err());
-        assert!(Edit { headers: true, url: Some(""), ..Edit::default() }.of(&elsewhere, &wanted()).is_ok());
+        let away = Edit { url: Some(ELSEWHERE), ..Edit::default() };
+        let Ok(moved) = edited(&away, &entry()) else { panic!("refused") };
+        assert_eq!(
+            moved.headers().map(Value::Object),
+            Some(json!({"": "", "Content-Type": "text"})),
+            "those of the secret stay here"
+        );
+        let told = changes(&entry(), &moved);
+        let left_out = Change::WebHookHeaders { set: Vec::new(), removed: vec!["Authorization".to_owned()] };
+        assert!(told.contains(&left_out), "{told:?}");
+        assert!(edited(&Edit { headers: true, ..away }, &entry()).is_err(), "nor are they sent there when somebody asks for it");
+        assert!(edited(&Edit::default(), &elsewhere()).is_err());
+        assert!(edited(&Edit { headers: true, url: Some(""), ..Edit::default() }, &elsewhere()).is_ok());
+    }
+
+    #[test]
+    fn somebody_elses_webhook_keeps_its_method_until_it_sends_here() {
+        let tiers = selection("tierUpgraded");
+        let add = Edit { add: Some(&tiers), ..Edit::default() };
+        let Ok(after) = add.of(&elsewhere(), &Place::new(HERE), None) else { panic!("refused") };
+        assert_eq!(after.method(), "PUT");
+        let Ok(moved) = edited(&Edit { url: Some(""), ..Edit::default() }, &elsewhere()) else { panic!("refused") };
+        assert_eq!(moved.method(), "POST");
+    }
+
+    #[test]
+    fn nothing_is_sent_where_a_slash_is_too_many() {
+        let with_a_slash = format!("{HERE}/");
+        let told =
+            edited(&Edit { url: Some(&with_a_slash), ..Edit::default() }, &entry()).err().map(|failure| failure.to_string());
+        assert!(told.is_some_and(|told| told.contains("slash")));
     }
 
     #[test]

@@ -75,10 +75,15 @@ impl Entry {
         names.iter().filter_map(Value::as_str).map(str::to_owned).collect()
     }
 
-    /// Names and values, as they are configured.
-    pub(super) fn headers(&self) -> Vec<(String, String)> {
-        let headers = self.0.get("webHookHeaders").and_then(Value::as_object).into_iter().flatten();
-        headers.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
+    /// Headers by their names, with the values as they were read. None where they come in a form that is not known: the reference calls
+    /// it an array, and every sample is an object (facts 3.1).
+    pub(super) fn headers(&self) -> Option<Map<String, Value>> {
+        match self.0.get("webHookHeaders") {
+            None | Some(Value::Null) => Some(Map::new()),
+            Some(Value::Array(rows)) if rows.is_empty() => Some(Map::new()),
+            Some(Value::Object(headers)) => Some(headers.clone()),
+            Some(_) => None,
+        }
     }
 
     pub(super) fn set(&mut self, member: &str, value: Value) {

@@ -2,8 +2,9 @@
 
 use super::{
     ListArguments,
+    capillary::Webhooks,
     check::{findings, overall},
-    look,
+    headers_if_sent_here, place,
     report::{List, Shown},
 };
 use crate::{
@@ -12,19 +13,21 @@ use crate::{
 };
 
 pub(super) async fn run(arguments: &ListArguments, context: &Context) -> Result<Outcome, Failure> {
-    let (webhooks, wanted) = look(context, &arguments.org).await?;
+    let (webhooks, place) = (Webhooks::of(context, arguments.org.org)?, place(context)?);
     let all = webhooks.all().await?;
-    let mut list = List::new(wanted.place.url());
+    let ours = headers_if_sent_here(context, &all, &place).await?;
+    let mut list = List::new(place.url());
     let mut are_counted = true;
     for entry in &all {
         // The deployment's own is told of even when it is switched off: that is what somebody may be looking for.
-        let is_shown = arguments.all || wanted.place.is_sent_to_by(entry) || (entry.is_http() && entry.is_active());
+        let is_ours = place.is_sent_to_by(entry);
+        let is_shown = arguments.all || is_ours || (entry.is_http() && entry.is_active());
         if !is_shown {
             list.left_out += 1;
             continue;
         }
-        let found = if wanted.place.is_sent_to_by(entry) { findings(entry, &wanted) } else { Vec::new() };
-        let mut shown = Shown::new(entry, wanted.place.is_sent_to_by(entry), found);
+        let found = ours.as_ref().filter(|_| is_ours).map(|ours| findings(entry, ours)).unwrap_or_default();
+        let mut shown = Shown::new(entry, is_ours, found);
         if are_counted && entry.is_http() && !entry.consumer_group_id().is_empty() {
             match webhooks.counts(entry, context.now_ms()).await {
                 Ok(counts) => shown.counts = Some(counts),
@@ -36,6 +39,6 @@ pub(super) async fn run(arguments: &ListArguments, context: &Context) -> Result<
         }
         list.webhooks.push(shown);
     }
-    list.findings = overall(&all, &wanted);
+    list.findings = overall(&all, &place);
     context.show(&list)
 }

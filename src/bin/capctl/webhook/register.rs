@@ -2,11 +2,12 @@
 
 use super::{
     RegisterArguments,
+    capillary::Webhooks,
     check::{Finding, findings},
     edit,
     entry::Entry,
-    look,
     names::Selection,
+    our_headers, place,
     report::{Done, What},
 };
 use crate::{
@@ -17,12 +18,20 @@ use crate::{
 const USUAL_NAME: &str = "capillary-events";
 
 pub(super) async fn run(arguments: &RegisterArguments, context: &Context) -> Result<Outcome, Failure> {
-    let (webhooks, wanted) = look(context, &arguments.org).await?;
+    let (webhooks, place) = (Webhooks::of(context, arguments.org.org)?, place(context)?);
+    let ours = our_headers(context).await?;
     let all = webhooks.all().await?;
-    if let Some(present) = all.iter().find(|entry| wanted.place.is_sent_to_by(entry)) {
-        let mut found = findings(present, &wanted);
+    if let Some(present) = all.iter().find(|entry| place.is_sent_to_by(entry)) {
+        let mut found = findings(present, &ours);
         found.extend(arguments.events.as_ref().and_then(|asked| without(asked, present)));
-        return context.show(&Done::new(What::ThereBefore, present, &wanted.place, Vec::new(), found));
+        return context.show(&Done::new(What::ThereBefore, present, &place, Vec::new(), found));
+    }
+    if let Some(nearly) = all.iter().find(|entry| entry.is_active() && place.is_missed_by_a_slash(entry)) {
+        let id = nearly.id();
+        let what = format!(
+            "the webhook {id} has this deployment's URL but for a slash in the end, where the gateway answers 404: `capctl webhook update --id {id} --url` takes the slash away"
+        );
+        return Err(Failure::Usage(what));
     }
     let stack = context.deployment.stack.as_deref();
     let name = arguments.name.as_deref().or(stack).unwrap_or(USUAL_NAME);
@@ -35,12 +44,12 @@ pub(super) async fn run(arguments: &RegisterArguments, context: &Context) -> Res
     }
     let every = Selection::all();
     let events = arguments.events.as_ref().unwrap_or(&every);
-    let registration = edit::registration(name, events, arguments.connections, &wanted);
+    let registration = edit::registration(name, events, arguments.connections, &place, &ours);
     let id = webhooks.add(&registration).await?;
     let made = webhooks.read(&id).await?;
-    let mut found = findings(&made, &wanted);
+    let mut found = findings(&made, &ours);
     found.extend(Entry::read(registration).map(|told| edit::not_taken(&told, &made)).into_iter().flatten());
-    context.show(&Done::new(What::Registered, &made, &wanted.place, Vec::new(), found))
+    context.show(&Done::new(What::Registered, &made, &place, Vec::new(), found))
 }
 
 /// Whether events that are asked for are missing in what is there.

@@ -39,7 +39,8 @@ pub(super) struct Shown {
     event_names: Vec<String>,
     /// What the catalogue has besides.
     not_subscribed: Vec<&'static str>,
-    header_names: Vec<String>,
+    /// None where they come in a form that is not known.
+    header_names: Option<Vec<String>>,
     /// What became of the events of the last 30 days, where Capillary tells.
     pub(super) counts: Option<Counts>,
     findings: Vec<Finding>,
@@ -60,7 +61,7 @@ impl Shown {
             connections: entry.connections(),
             not_subscribed: besides(&event_names),
             event_names,
-            header_names: entry.headers().into_iter().map(|(name, _)| name).collect(),
+            header_names: entry.headers().map(|headers| headers.into_iter().map(|(name, _)| name).collect()),
             counts: None,
             findings,
         }
@@ -89,8 +90,6 @@ impl Shown {
     /// What it is like, and what wants mending. `besides` is what the catalogue has besides its events.
     fn write(&self, page: &mut Page, besides: &str) -> io::Result<()> {
         page.styled(&[(self.name.as_str(), Tone::Strong), (&format!("  {}", self.id), Tone::Faint)])?;
-        let headers: Vec<&str> =
-            self.header_names.iter().map(|name| if name.trim().is_empty() { "(empty row)" } else { name.as_str() }).collect();
         let mut rows = Vec::new();
         let mut say = |name: &str, text: &str| {
             for (number, line) in wrapped(text).into_iter().enumerate() {
@@ -100,7 +99,7 @@ impl Shown {
         say("sends", &format!("{} events: {}", self.event_names.len(), self.sends()));
         say("besides", besides);
         say("group", if self.consumer_group_id.is_empty() { "not told" } else { &self.consumer_group_id });
-        say("headers", &if headers.is_empty() { "none".to_owned() } else { headers.join(", ") });
+        say("headers", &self.headers());
         if let Some(counts) = &self.counts {
             say("30 days", &counts.text());
         }
@@ -115,6 +114,12 @@ impl Shown {
         }
         let own = self.event_names.iter().filter(|name| spelled(name).is_none()).map(String::as_str);
         ["the whole catalogue"].into_iter().chain(own).collect::<Vec<_>>().join(", ")
+    }
+
+    fn headers(&self) -> String {
+        let Some(names) = &self.header_names else { return "in a form that is not known here".to_owned() };
+        let named = |name: &String| if name.trim().is_empty() { "(empty row)".to_owned() } else { name.clone() };
+        if names.is_empty() { "none".to_owned() } else { names.iter().map(named).collect::<Vec<_>>().join(", ") }
     }
 
     fn besides(&self) -> String {
@@ -268,6 +273,8 @@ impl What {
 pub(super) struct Done {
     what: What,
     changes: Vec<Change>,
+    /// Why, where that is not plain.
+    pub(super) notes: Vec<&'static str>,
     /// As it is now.
     webhook: Shown,
 }
@@ -275,7 +282,7 @@ pub(super) struct Done {
 impl Done {
     /// `findings` is what still wants mending.
     pub(super) fn new(what: What, entry: &Entry, place: &Place, changes: Vec<Change>, findings: Vec<Finding>) -> Self {
-        Self { what, changes, webhook: Shown::new(entry, place.is_sent_to_by(entry), findings) }
+        Self { what, changes, notes: Vec::new(), webhook: Shown::new(entry, place.is_sent_to_by(entry), findings) }
     }
 }
 
@@ -284,6 +291,9 @@ impl Report for Done {
         page.line(self.what.text())?;
         for change in &self.changes {
             page.line(&format!("  {}", change.text()))?;
+        }
+        for note in &self.notes {
+            page.styled(&[(note, Tone::Warning)])?;
         }
         page.gap()?;
         self.webhook.write(page, &self.webhook.besides_in_short())

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use aws_config::SdkConfig;
 use capillary_events::{auth::WebhookSecret, secret::Meaning};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::{capillary::Secret, output::Failure};
 
@@ -27,6 +28,8 @@ pub(super) enum Match {
     Missing,
     /// More than one, in different spellings of the name.
     Several,
+    /// Something that is no text: a number, a list.
+    NoText,
 }
 
 /// Reads the secret; none of it is in an error.
@@ -45,9 +48,19 @@ fn parse(text: &str) -> Result<Headers, &'static str> {
 }
 
 impl Headers {
-    /// The headers that the receiver wants.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.headers.keys().map(|name| name.trim())
+    /// Whether it is one of the headers that the receiver wants.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.headers.keys().any(|known| known.trim().eq_ignore_ascii_case(name.trim()))
+    }
+
+    /// Whether a value is one of those that are accepted, or has one in it.
+    pub(super) fn knows(&self, value: &Value) -> bool {
+        match value {
+            Value::String(text) => self.headers.values().flatten().any(|known| known == text),
+            Value::Array(values) => values.iter().any(|value| self.knows(value)),
+            Value::Object(members) => members.values().any(|value| self.knows(value)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        }
     }
 
     /// What to register: of each header the first value.
@@ -56,18 +69,19 @@ impl Headers {
     }
 
     /// How the headers that a webhook sends fit those of the secret.
-    pub(super) fn compare<'a>(&'a self, sent: &'a [(String, String)]) -> impl Iterator<Item = (&'a str, Match)> {
+    pub(super) fn compare<'a>(&'a self, sent: &'a Map<String, Value>) -> impl Iterator<Item = (&'a str, Match)> {
         self.headers.iter().map(|(name, values)| {
             let name = name.trim();
-            let mut of_name = sent.iter().filter(|(sent, _)| sent.trim().eq_ignore_ascii_case(name));
+            let mut of_name = sent.iter().filter(move |(sent, _)| sent.trim().eq_ignore_ascii_case(name));
             let fit = match (of_name.next(), of_name.next()) {
                 (None, _) => Match::Missing,
                 (Some(_), Some(_)) => Match::Several,
-                (Some((_, value)), None) => match values.iter().position(|known| known == value) {
+                (Some((_, Value::String(value))), None) => match values.iter().position(|known| known == value) {
                     Some(0) => Match::Present,
                     Some(_) => Match::Older,
                     None => Match::Different,
                 },
+                (Some(_), None) => Match::NoText,
             };
             (name, fit)
         })
@@ -89,11 +103,12 @@ mod tests {
             (vec![], [Match::Missing, Match::Missing]),
         ];
         for (sent, expected) in cases {
-            let sent: Vec<(String, String)> =
-                sent.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let sent: Map<String, Value> = sent.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
             let found: Vec<Match> = headers.compare(&sent).map(|(_, fit)| fit).collect();
-            assert_eq!(found, expected, "{:?}", sent.iter().map(|(name, _)| name).collect::<Vec<_>>());
+            assert_eq!(found, expected, "{:?}", sent.keys().collect::<Vec<_>>());
         }
+        let listed = Map::from_iter([("x-key".to_owned(), Value::from(vec!["k"]))]);
+        assert!(headers.compare(&listed).map(|(_, fit)| fit).eq([Match::Missing, Match::NoText]));
         assert!(headers.to_send().eq([("authorization", "Basic new"), ("x-key", "k")]));
     }
 
