@@ -70,7 +70,7 @@ fn tell(secret: &WebhookSecret, now_ms: i64, findings: &mut Findings) {
         findings.hint(
             WEBHOOK,
             format!("{name} may have any of {count} values: a rotation is under way"),
-            "when Capillary sends the new one: capctl secrets set webhook --drop-old",
+            "when Capillary sends the new one: capctl secrets set webhook --drop-old --hold-for 1h",
         );
     }
     if let Some(until_ms) = secret.hold_until_ms().filter(|until_ms| *until_ms > now_ms) {
