@@ -5,6 +5,7 @@ use capillary_events::{
     entity::{By, EntityRef, Kind, Status, TransactionType},
     ports::Entities,
 };
+use futures_util::future::join_all;
 use http::Method;
 
 use super::{finding::Findings, orgs};
@@ -95,19 +96,20 @@ fn trouble(answered: &Answered) -> Option<String> {
 
 /// Asks each API that a route needs, as the enricher does.
 async fn examine_apis(capillary: &Capillary, org_id: Option<i64>, whose: &str, findings: &mut Findings) {
-    let (mut open, mut closed) = (Vec::new(), Vec::new());
-    for (entity, api) in probes() {
-        match capillary.0.fetch(org_id, std::slice::from_ref(&entity)).await.pop() {
+    let (mut open, mut closed, mut in_trouble) = (Vec::new(), Vec::new(), Vec::new());
+    let asked = probes().map(async |(entity, api)| (api, capillary.0.fetch(org_id, std::slice::from_ref(&entity)).await.pop()));
+    for (api, answer) in join_all(asked).await {
+        match answer {
             Some(Ok(fetched)) if fetched.status == Status::Forbidden => closed.push(api),
             Some(Ok(_)) => open.push(api),
             // It answered: whether such an entry will ever be there is another matter.
             Some(Err(failure)) if failure.cause == "not ready" => open.push(api),
-            Some(Err(failure)) => {
-                let words = format!("{api}: {}", failure.cause);
-                findings.bad(WHAT, words, WAIT);
-            }
+            Some(Err(failure)) => in_trouble.push(format!("{api}: {}", failure.cause)),
             None => {}
         }
+    }
+    if !in_trouble.is_empty() {
+        findings.bad(WHAT, in_trouble.join(", "), WAIT);
     }
     if !open.is_empty() {
         findings.good(WHAT, format!("open to the credentials{whose}: {}", open.join(", ")));
