@@ -88,7 +88,7 @@ impl Report for Examination {
         let count = |state| self.findings.0.iter().filter(|finding| finding.state == state).count();
         page.gap()?;
         page.line(&format!(
-            "{} examined: {} to be mended, {} hints, {} unknown",
+            "examined: {}; to be mended: {}, hints: {}, unknown: {}",
             self.findings.0.len(),
             count(State::Bad),
             count(State::Hint),
