@@ -132,7 +132,10 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// What [`gzip`] was given; what is larger than any body that was taken in is not ours.
-pub(crate) fn gunzip(bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
+///
+/// # Errors
+/// It is not compressed like that, or unpacks to more.
+pub fn gunzip(bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
     let mut unpacked = Vec::new();
     let limit = u64::try_from(MAX_BODY_BYTES).unwrap_or(u64::MAX).saturating_add(1);
     GzDecoder::new(bytes).take(limit).read_to_end(&mut unpacked).map_err(|_| DecodeError::Damaged)?;

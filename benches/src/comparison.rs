@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{
     capillary::{customer, in_state},
     failure::Failure,
-    functions::change::{Volatile, difference},
+    library::change::{Volatile, difference},
     running::microseconds,
     statistics::Figures,
 };

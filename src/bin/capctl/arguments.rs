@@ -10,7 +10,7 @@ use crate::{
 /// Operates capillary-events: finds events, mends what failed, and keeps Capillary's webhook and the secrets in order.
 ///
 /// A deployment is found by the name of its stack (--stack, with the credentials and the region that the AWS CLI would take), or else by
-/// the variables that its functions have: EVENTS_TABLE, SNAPSHOTS_TABLE, EVENTS_QUEUE_URL, DEAD_LETTER_QUEUE_URL, EVENT_BUS_NAME,
+/// the variables that its functions have: EVENTS_TABLE, SNAPSHOTS_TABLE, EVENTS_QUEUE_URL, DEAD_LETTER_QUEUE_URL,
 /// WEBHOOK_SECRET_ID, CAPILLARY_SECRET_ID, CAPILLARY_BASE_URL, and EVENTS_URL.
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true, after_help = EXIT_CODES)]

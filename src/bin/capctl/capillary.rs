@@ -1,54 +1,18 @@
 //! Capillary's APIs with the deployment's credentials.
 
 use aws_config::SdkConfig;
-use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use capillary_events::{
     capillary::client::CapillaryClient,
     clock::{SystemClock, from_http_date},
     metrics::Metrics,
-    ports::{PortError, SecretStore},
 };
 use http::{Method, StatusCode, header};
 use serde_json::Value;
 
-use crate::{aws, deployment::Deployment, output::Failure};
-
-/// A secret of the deployment.
-pub(crate) struct Secret {
-    client: aws_sdk_secretsmanager::Client,
-    id: String,
-}
-
-impl Secret {
-    /// The secret with that name or ARN.
-    pub(crate) fn new(aws: &SdkConfig, id: &str) -> Self {
-        Self { client: aws_sdk_secretsmanager::Client::new(aws), id: id.to_owned() }
-    }
-
-    /// Its text; none if it was never filled. An error tells no more than its code.
-    pub(crate) async fn text(&self) -> Result<Option<String>, Failure> {
-        match self.client.get_secret_value().secret_id(&self.id).send().await {
-            Ok(answer) => Ok(answer.secret_string),
-            Err(error) if error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception) => Ok(None),
-            Err(error) => Err(aws::coded_failure("SecretsManager.GetSecretValue", &error)),
-        }
-    }
-}
-
-impl SecretStore for Secret {
-    async fn read(&self) -> Result<String, PortError> {
-        const CALL: &str = "SecretsManager.GetSecretValue";
-        let unavailable = |cause: String| PortError::Unavailable { call: CALL, cause };
-        match self.text().await {
-            Ok(Some(text)) => Ok(text),
-            Ok(None) => Err(unavailable("ResourceNotFoundException".to_owned())),
-            Err(failure) => Err(unavailable(failure.to_string())),
-        }
-    }
-}
+use crate::{deployment::Deployment, output::Failure, stored_secret::StoredSecret};
 
 /// Capillary.
-pub(crate) struct Capillary(pub(crate) CapillaryClient<Secret, SystemClock>);
+pub(crate) struct Capillary(pub(crate) CapillaryClient<StoredSecret, SystemClock>);
 
 /// What Capillary answered.
 pub(crate) struct Answered {
@@ -87,7 +51,7 @@ impl Answered {
 impl Capillary {
     /// The Capillary of the deployment.
     pub(crate) fn of(deployment: &Deployment, aws: &SdkConfig) -> Result<Self, Failure> {
-        let secret = Secret::new(aws, deployment.name("CAPILLARY_SECRET_ID")?);
+        let secret = StoredSecret::new(aws, deployment.name("CAPILLARY_SECRET_ID")?);
         Ok(Self(CapillaryClient::new(deployment.capillary()?, secret, SystemClock, Metrics::on_stdout("capctl".to_owned()))))
     }
 

@@ -23,7 +23,7 @@ use self::{
 };
 pub(crate) use self::{
     letter::{Label, Letter},
-    sizes::count,
+    sizes::{Sizes, count},
 };
 use crate::{aws, output::Failure};
 
@@ -58,46 +58,24 @@ impl DeadLetters {
         Self { client: Client::new(aws), url: url.to_owned(), per_call: PER_CALL }
     }
 
-    /// About how many there are, those that somebody is reading included.
-    pub(crate) async fn count(&self) -> Result<u64, Failure> {
-        count(&self.client, &self.url).await
-    }
-
     /// The same with fewer in a call: no more than are soon done with.
     #[must_use]
     pub(crate) fn at_once(self, letters: u8) -> Self {
         Self { per_call: letters, ..self }
     }
 
-    /// About how many nobody else can see now, since somebody is reading them.
-    pub(crate) async fn hidden(&self) -> Result<u64, Failure> {
-        Ok(sizes(&self.client, &self.url).await?.hidden)
-    }
-
-    /// [`Self::tell`], and a failure where it was given up.
-    pub(crate) async fn pass(
-        &self,
-        look: impl AsyncFnMut(&[Letter]) -> Result<(HashSet<String>, ControlFlow<()>), Failure>,
-    ) -> Result<(), Failure> {
-        match self.tell(look).await? {
-            Passed { is_stuck: true, trouble, .. } => {
-                let cause = trouble.map(|trouble| format!(" ({trouble})")).unwrap_or_default();
-                Err(Failure::of(
-                    "the dead-letter queue",
-                    format!("letters come again and again, perhaps not all were seen{cause}"),
-                ))
-            }
-            _ => Ok(()),
-        }
+    /// About how many there are.
+    pub(crate) async fn sizes(&self) -> Result<Sizes, Failure> {
+        sizes(&self.client, &self.url).await
     }
 
     /// Shows each letter once, some at a time, until `look` has seen enough; then all that it did not keep are given back. It keeps those
     /// that it has deleted: their ids are what it answers. Meanwhile all that it has seen stay hidden, however long it takes.
-    pub(crate) async fn tell(
+    pub(crate) async fn pass(
         &self,
         mut look: impl AsyncFnMut(&[Letter]) -> Result<(HashSet<String>, ControlFlow<()>), Failure>,
     ) -> Result<Passed, Failure> {
-        let before = sizes(&self.client, &self.url).await?;
+        let before = self.sizes().await?;
         let mut course = Course::new(SystemClock.now_ms(), before.visible);
         let (mut held, mut trouble, mut has_deleted) = (Hidden::default(), None, false);
         let outcome = loop {
@@ -125,10 +103,10 @@ impl DeadLetters {
             }
         };
         // Before they are given back: SQS tells of that only after a while.
-        let after = self.hidden().await;
+        let after = self.sizes().await;
         trouble = self.hide(&held.handles(), 0).await.or(trouble);
         let is_stuck = outcome? == Verdict::IsStuck;
-        let others = after?.saturating_sub(held.len().try_into().unwrap_or(u64::MAX));
+        let others = after?.hidden.saturating_sub(held.len().try_into().unwrap_or(u64::MAX));
         // What was deleted counts as hidden for a while, too, so then no more are told than there were at the beginning.
         let hidden = if has_deleted { others.min(before.hidden) } else { others };
         Ok(Passed { hidden, is_stuck, trouble })

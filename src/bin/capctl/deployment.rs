@@ -8,12 +8,11 @@ use capillary_events::config::{CapillaryConfig, ProcessEnvironment, Source};
 use crate::{aws, output::Failure};
 
 /// Outputs of the stack, beside the variables that say the same.
-const NAMES: [(&str, &str); 11] = [
+const NAMES: [(&str, &str); 10] = [
     ("EventsTableName", "EVENTS_TABLE"),
     ("SnapshotsTableName", "SNAPSHOTS_TABLE"),
     ("EventsQueueUrl", "EVENTS_QUEUE_URL"),
     ("DeadLetterQueueUrl", "DEAD_LETTER_QUEUE_URL"),
-    ("EventBusName", "EVENT_BUS_NAME"),
     ("WebhookSecretArn", "WEBHOOK_SECRET_ID"),
     ("CapillarySecretArn", "CAPILLARY_SECRET_ID"),
     ("CapillaryBaseUrl", "CAPILLARY_BASE_URL"),

@@ -40,9 +40,10 @@ pub(crate) async fn run(arguments: &DoctorArguments, context: &Context) -> Resul
     // What is wrong with the secrets is told already.
     if let (false, Some(book)) = (arguments.without_capillary, &secrets.credentials) {
         let reached = capillary::examine(context, book, &mut findings).await;
-        let orgs = if secrets.headers.is_some() { orgs::looked_at(arguments.org, book, reached) } else { Vec::new() };
-        for org_id in orgs {
-            webhook::examine(context, org_id, &orgs::prefix(org_id, book), &mut findings).await;
+        if let Some(ours) = &secrets.headers {
+            for org_id in orgs::looked_at(arguments.org, book, reached) {
+                webhook::examine(context, org_id, &orgs::prefix(org_id, book), ours, &mut findings).await;
+            }
         }
     }
     queues::examine(context, &mut findings).await;

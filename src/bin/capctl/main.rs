@@ -8,7 +8,7 @@
 //! aws          AWS as the AWS CLI finds it, and its errors in a line
 //! deployment   the names of a stack's resources
 //! dead_letters the dead-letter queue, read through; reasons: what its reasons mean
-//! capillary    Capillary's APIs with the deployment's credentials
+//! capillary    Capillary's APIs with the deployment's credentials; stored_secret: these and the headers, in Secrets Manager
 //! files        files that only their owner may read; interrupt: Ctrl-C and SIGTERM
 //! output       a report as text or JSON; what a run comes to
 //! page         text for people: tables, words in colour; quoted: words of a command to be copied
@@ -37,6 +37,7 @@ mod quoted;
 mod reasons;
 mod secrets;
 mod spans;
+mod stored_secret;
 mod trace;
 mod webhook;
 

@@ -6,16 +6,21 @@ use crate::{aws, output::Failure};
 
 /// About how many messages a queue has, those included that somebody works on or that wait for their time.
 pub(crate) async fn count(client: &Client, url: &str) -> Result<u64, Failure> {
-    let sizes = sizes(client, url).await?;
-    Ok(sizes.visible.saturating_add(sizes.hidden).saturating_add(sizes.delayed))
+    Ok(sizes(client, url).await?.all())
 }
 
 /// About how many messages a queue has.
-pub(super) struct Sizes {
+pub(crate) struct Sizes {
     pub(super) visible: u64,
     /// Somebody has received them and not given them back yet.
-    pub(super) hidden: u64,
+    pub(crate) hidden: u64,
     delayed: u64,
+}
+
+impl Sizes {
+    pub(crate) fn all(&self) -> u64 {
+        self.visible.saturating_add(self.hidden).saturating_add(self.delayed)
+    }
 }
 
 pub(super) async fn sizes(client: &Client, url: &str) -> Result<Sizes, Failure> {

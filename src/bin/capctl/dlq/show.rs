@@ -81,7 +81,7 @@ pub(super) async fn run(arguments: &ShowArguments, context: &Context) -> Result<
 async fn find(queue: &DeadLetters, id: &str) -> Result<(Vec<Found>, Ended), Failure> {
     let (interrupt, mut found) = (Interrupt::listen(), Vec::new());
     let passed = queue
-        .tell(async |letters| {
+        .pass(async |letters| {
             let mut is_over = interrupt.is_raised();
             for letter in letters {
                 let label = letter.label();

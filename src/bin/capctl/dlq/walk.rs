@@ -32,14 +32,14 @@ pub(super) type Meant<'a> = (&'a Letter, Label);
 impl<'a> Walk<'a> {
     pub(super) async fn new(context: &Context, filter: &'a Filter) -> Result<Self, Failure> {
         let letters = DeadLetters::new(&context.aws, context.deployment.name("DEAD_LETTER_QUEUE_URL")?);
-        let (all, hidden) = (letters.count().await?, letters.hidden().await?);
+        let sizes = letters.sizes().await?;
         // On a terminal only: elsewhere a bar draws nothing.
-        let progress = if context.is_for_people() { ProgressBar::new(all) } else { ProgressBar::hidden() };
+        let progress = if context.is_for_people() { ProgressBar::new(sizes.all()) } else { ProgressBar::hidden() };
         if let Ok(style) = ProgressStyle::with_template(BAR) {
             progress.set_style(style);
             progress.set_message("0");
         }
-        Ok(Self { letters, filter, interrupt: Interrupt::listen(), progress, hidden, now_ms: context.now_ms() })
+        Ok(Self { letters, filter, interrupt: Interrupt::listen(), progress, hidden: sizes.hidden, now_ms: context.now_ms() })
     }
 
     /// The same, taking no more letters at once than this.
@@ -60,7 +60,7 @@ impl<'a> Walk<'a> {
         let mut chosen = 0;
         let passed = self
             .letters
-            .tell(async |batch| {
+            .pass(async |batch| {
                 let labels = batch.iter().map(|letter| (letter, letter.label()));
                 let wanted = labels.filter(|(_, label)| self.filter.wants(label, self.now_ms));
                 let meant: Vec<Meant<'_>> = wanted.filter(|(_, label)| is_meant(label)).take(left).collect();

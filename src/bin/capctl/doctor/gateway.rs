@@ -2,30 +2,40 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use reqwest::{Client, redirect};
 
 use super::finding::Findings;
-use crate::{context::Context, output::Failure};
+use crate::{context::Context, output::Failure, webhook::Headers};
 
 const WHAT: &str = "receiver";
 /// The receiver answers within 10 s, and a first start takes some more.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 const LOOK: &str = "the saved queries `warnings and errors` and `answered 429, and why` tell what it lacks";
 
-pub(super) async fn examine(context: &Context, headers: Option<&HeaderMap>, findings: &mut Findings) {
-    let (url, headers) = match (context.deployment.name("EVENTS_URL"), headers) {
+pub(super) async fn examine(context: &Context, ours: Option<&Headers>, findings: &mut Findings) {
+    let (url, headers) = match (context.deployment.name("EVENTS_URL"), ours.and_then(headers)) {
         (Ok(url), Some(headers)) => (url, headers),
         (Err(failure), _) => return findings.unknown(WHAT, &failure),
         // Told of the secret already.
         (_, None) => return,
     };
-    match answer(url, headers).await {
+    match answer(url, &headers).await {
         Ok(answer) => judge(url, &answer, findings),
         Err(failure) => {
             findings.bad(WHAT, failure.to_string(), "can it be reached from here? Capillary reaches it over the internet");
         }
     }
+}
+
+/// Those of a delivery, each with the value that Capillary is to send.
+fn headers(ours: &Headers) -> Option<HeaderMap> {
+    let sent = ours.to_send().map(|(name, value)| {
+        let mut value = HeaderValue::from_str(value).ok()?;
+        value.set_sensitive(true);
+        Some((name.parse::<HeaderName>().ok()?, value))
+    });
+    sent.collect()
 }
 
 /// What came back.

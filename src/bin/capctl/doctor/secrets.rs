@@ -1,17 +1,15 @@
 //! The two secrets: there, and of a form that the functions can read. What is in them goes no further than to whoever needs it.
 
 use capillary_events::{auth::WebhookSecret, capillary::credentials::CredentialBook, secret::Meaning};
-use http::{HeaderMap, HeaderName, HeaderValue};
-use serde_json::Value;
 
 use super::finding::Findings;
-use crate::{capillary::Secret, context::Context, spans::moment};
+use crate::{context::Context, spans::moment, stored_secret::StoredSecret, webhook::Headers};
 
 /// What the others need of the secrets, as far as they can be read.
 #[derive(Default)]
 pub(super) struct Secrets {
-    /// The headers that a delivery bears, each with its first value.
-    pub(super) headers: Option<HeaderMap>,
+    /// The headers that a delivery must bear.
+    pub(super) headers: Option<Headers>,
     pub(super) credentials: Option<CredentialBook>,
 }
 
@@ -24,7 +22,7 @@ pub(super) async fn examine(context: &Context, findings: &mut Findings) -> Secre
         match WebhookSecret::parse(&text) {
             Ok(secret) => {
                 tell(&secret, context.now_ms(), findings);
-                secrets.headers = headers(&text);
+                secrets.headers = Headers::parse(&text).ok();
             }
             Err(problem) => {
                 findings.bad(WEBHOOK, format!("{problem}: every delivery is answered 429"), "capctl secrets set webhook");
@@ -46,7 +44,7 @@ pub(super) async fn examine(context: &Context, findings: &mut Findings) -> Secre
 
 async fn read(context: &Context, what: &'static str, variable: &'static str, findings: &mut Findings) -> Option<String> {
     let text = match context.deployment.name(variable) {
-        Ok(id) => Secret::new(&context.aws, id).text().await,
+        Ok(id) => StoredSecret::new(&context.aws, id).text().await,
         Err(failure) => Err(failure),
     };
     match text {
@@ -80,15 +78,4 @@ fn tell(secret: &WebhookSecret, now_ms: i64, findings: &mut Findings) {
             "when the headers agree: capctl secrets set webhook --no-hold",
         );
     }
-}
-
-fn headers(text: &str) -> Option<HeaderMap> {
-    let written: Value = serde_json::from_str(text).ok()?;
-    let mut headers = HeaderMap::new();
-    for (name, values) in written.get("headers")?.as_object()? {
-        let mut value = HeaderValue::from_str(values.get(0)?.as_str()?).ok()?;
-        value.set_sensitive(true);
-        headers.insert(name.trim().parse::<HeaderName>().ok()?, value);
-    }
-    Some(headers)
 }

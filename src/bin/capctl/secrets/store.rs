@@ -1,8 +1,6 @@
 //! A secret in Secrets Manager, changed only as it was read.
 
-use aws_sdk_secretsmanager::{Client, operation::get_secret_value::GetSecretValueError};
-
-use crate::{aws::coded_failure, context::Context, output::Failure};
+use crate::{aws::coded_failure, context::Context, output::Failure, stored_secret::StoredSecret};
 
 /// What a new version is called until it is the one that counts.
 const NEW: &str = "capctl-new";
@@ -12,11 +10,8 @@ const CURRENT: &str = "AWSCURRENT";
 /// In the place of bytes: no JSON, so that nobody takes it for a secret.
 const UNREADABLE: &str = "bytes";
 
-/// A secret.
-pub(super) struct Store {
-    client: Client,
-    id: String,
-}
+/// A secret that can be changed.
+pub(super) struct Store(StoredSecret);
 
 /// A secret's value. It does not print.
 pub(super) struct Present {
@@ -29,34 +24,30 @@ pub(super) struct Present {
 impl Store {
     /// The secret whose name or ARN that variable tells.
     pub(super) fn new(context: &Context, variable: &'static str) -> Result<Self, Failure> {
-        Ok(Self { client: Client::new(&context.aws), id: context.deployment.name(variable)?.to_owned() })
+        Ok(Self(StoredSecret::new(&context.aws, context.deployment.name(variable)?)))
     }
 
     /// Its name or ARN.
     pub(super) fn id(&self) -> &str {
-        &self.id
+        &self.0.id
     }
 
     /// Its value; none if it was never filled.
     pub(super) async fn read(&self) -> Result<Option<Present>, Failure> {
-        match self.client.get_secret_value().secret_id(&self.id).send().await {
-            Ok(answer) => {
-                let since_ms = answer.created_date().and_then(|at| at.to_millis().ok());
-                let version = answer.version_id.unwrap_or_default();
-                // Bytes are a value as well, though one that no function can read.
-                let text = answer.secret_string.or_else(|| answer.secret_binary.map(|_| UNREADABLE.to_owned()));
-                let text = text.filter(|text| !text.trim().is_empty());
-                Ok(text.map(|text| Present { text, since_ms, version }))
-            }
-            Err(error) if error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception) => Ok(None),
-            Err(error) => Err(coded_failure("SecretsManager.GetSecretValue", &error)),
-        }
+        let Some(value) = self.0.value().await? else { return Ok(None) };
+        let since_ms = value.created_date().and_then(|at| at.to_millis().ok());
+        let version = value.version_id.unwrap_or_default();
+        // Bytes are a value as well, though one that no function can read.
+        let text = value.secret_string.or_else(|| value.secret_binary.map(|_| UNREADABLE.to_owned()));
+        let text = text.filter(|text| !text.trim().is_empty());
+        Ok(text.map(|text| Present { text, since_ms, version }))
     }
 
     /// Writes a value in the place of the one that was read. If that is no longer the one that counts, nothing changes.
     pub(super) async fn write(&self, text: String, read: Option<&Present>) -> Result<(), Failure> {
+        let StoredSecret { client, id } = &self.0;
         let version = uuid::Uuid::new_v4().to_string();
-        let put = self.client.put_secret_value().secret_id(&self.id).secret_string(text).client_request_token(&version);
+        let put = client.put_secret_value().secret_id(id).secret_string(text).client_request_token(&version);
         // Two steps, since only the second one has a condition.
         let put = if read.is_some() { put.version_stages(NEW) } else { put };
         put.send().await.map_err(|error| coded_failure("SecretsManager.PutSecretValue", &error))?;
@@ -65,7 +56,7 @@ impl Store {
             let now = self.read().await?.map(|present| present.version);
             return if now.as_ref() == Some(&version) { Ok(()) } else { Err(changed_meanwhile()) };
         };
-        let moved = self.client.update_secret_version_stage().secret_id(&self.id).version_stage(CURRENT);
+        let moved = client.update_secret_version_stage().secret_id(id).version_stage(CURRENT);
         let moved = moved.remove_from_version_id(&read.version).move_to_version_id(&version).send().await;
         let Err(error) = moved else { return Ok(()) };
         let now = self.read().await?.map(|present| present.version);
@@ -74,7 +65,7 @@ impl Store {
             return Ok(());
         }
         // A version without a name is forgotten.
-        let forget = self.client.update_secret_version_stage().secret_id(&self.id).version_stage(NEW);
+        let forget = client.update_secret_version_stage().secret_id(id).version_stage(NEW);
         let _ = forget.remove_from_version_id(&version).send().await;
         Err(if now.as_ref() == Some(&read.version) {
             coded_failure("SecretsManager.UpdateSecretVersionStage", &error)

@@ -1,10 +1,9 @@
 //! Rows of the ledger, with what they have for people.
 
-use std::{collections::HashMap, io::Read};
+use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
-use capillary_events::{cloud_event::Published, ledger::Status};
-use flate2::read::GzDecoder;
+use capillary_events::{cloud_event::Published, ledger::Status, message::gunzip};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -104,7 +103,10 @@ fn row(item: &HashMap<String, AttributeValue>) -> Row {
     let number = |name: &str| item.get(name).and_then(|value| value.as_n().ok()?.parse().ok());
     let detail = item.get("detail").and_then(|value| value.as_b().ok());
     let summary = match detail {
-        Some(detail) => unpacked(detail.as_ref()).map(|detail| Published::read(&detail).summary),
+        Some(detail) => {
+            let detail = gunzip(detail.as_ref()).ok().and_then(|detail| String::from_utf8(detail).ok());
+            detail.map(|detail| Published::read(&detail).summary)
+        }
         None => text("summary"),
     };
     Row {
@@ -123,10 +125,4 @@ fn row(item: &HashMap<String, AttributeValue>) -> Row {
         is_stored: detail.is_some(),
         summary: summary.and_then(|summary| serde_json::from_str(&summary).ok()),
     }
-}
-
-fn unpacked(detail: &[u8]) -> Option<String> {
-    let mut text = String::new();
-    GzDecoder::new(detail).read_to_string(&mut text).ok()?;
-    Some(text)
 }

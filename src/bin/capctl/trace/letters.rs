@@ -33,7 +33,7 @@ pub(super) async fn look(events: &mut Vec<Story>, id: &str, context: &Context, n
         return;
     }
     let seen = match context.deployment.name("DEAD_LETTER_QUEUE_URL") {
-        Ok(url) => find(&DeadLetters::new(&context.aws, url), wanted.clone()).await,
+        Ok(url) => find(&DeadLetters::new(&context.aws, url), wanted.clone(), notes).await,
         Err(failure) => Err(failure),
     };
     let (mut found, is_all) = seen.unwrap_or_else(|failure| {
@@ -64,11 +64,14 @@ fn may_have_one(event: &Story, now_ms: i64) -> bool {
 }
 
 /// The letters of these events, and whether all of the queue was seen that had to be.
-async fn find(letters: &DeadLetters, mut wanted: HashSet<String>) -> Result<(HashMap<String, Label>, bool), Failure> {
+async fn find(
+    letters: &DeadLetters,
+    mut wanted: HashSet<String>,
+    notes: &mut Notes,
+) -> Result<(HashMap<String, Label>, bool), Failure> {
     let interrupt = Interrupt::listen();
-    let hidden = letters.hidden().await?;
     let mut found = HashMap::new();
-    letters
+    let passed = letters
         .pass(async |batch| {
             for label in batch.iter().map(Letter::label) {
                 if let Some(id) = label.event_id.clone().filter(|id| wanted.remove(id)) {
@@ -79,6 +82,9 @@ async fn find(letters: &DeadLetters, mut wanted: HashSet<String>) -> Result<(Has
             Ok((HashSet::new(), if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }))
         })
         .await?;
-    let is_all = wanted.is_empty() || (hidden == 0 && !interrupt.is_raised());
+    if let Some(trouble) = passed.trouble {
+        notes.add(format!("letters could not be hidden or given back ({trouble}): they come back by themselves"));
+    }
+    let is_all = wanted.is_empty() || (passed.hidden == 0 && !passed.is_stuck && !interrupt.is_raised());
     Ok((found, is_all))
 }

@@ -7,11 +7,11 @@ use capillary_events::{auth::WebhookSecret, secret::Meaning};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::{capillary::Secret, output::Failure};
+use crate::{output::Failure, stored_secret::StoredSecret};
 
 /// Header names, each with the values that are accepted: first the present one, then older ones.
 #[derive(Deserialize)]
-pub(super) struct Headers {
+pub(crate) struct Headers {
     headers: BTreeMap<String, Vec<String>>,
 }
 
@@ -35,19 +35,19 @@ pub(super) enum Match {
 /// Reads the secret; none of it is in an error.
 pub(super) async fn read(aws: &SdkConfig, id: &str) -> Result<Headers, Failure> {
     const REMEDY: &str = "fill it with `capctl secrets set webhook`";
-    let Some(text) = Secret::new(aws, id).text().await? else {
+    let Some(text) = StoredSecret::new(aws, id).text().await? else {
         return Err(Failure::Usage(format!("the webhook secret was never filled: {REMEDY}")));
     };
-    parse(&text).map_err(|problem| Failure::Usage(format!("{problem}: {REMEDY}")))
-}
-
-fn parse(text: &str) -> Result<Headers, &'static str> {
-    // What the receiver does not understand is not for a webhook either.
-    WebhookSecret::parse(text)?;
-    serde_json::from_str(text).map_err(|_| "the webhook secret is not of the right form")
+    Headers::parse(&text).map_err(|problem| Failure::Usage(format!("{problem}: {REMEDY}")))
 }
 
 impl Headers {
+    /// From the secret's text. What the receiver does not understand is not for a webhook either.
+    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
+        WebhookSecret::parse(text)?;
+        serde_json::from_str(text).map_err(|_| "the webhook secret is not of the right form")
+    }
+
     /// Whether it is one of the headers that the receiver wants.
     pub(super) fn has(&self, name: &str) -> bool {
         self.headers.keys().any(|known| known.trim().eq_ignore_ascii_case(name.trim()))
@@ -64,7 +64,7 @@ impl Headers {
     }
 
     /// What to register: of each header the first value.
-    pub(super) fn to_send(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn to_send(&self) -> impl Iterator<Item = (&str, &str)> {
         self.headers.iter().filter_map(|(name, values)| Some((name.trim(), values.first()?.as_str())))
     }
 
@@ -94,7 +94,8 @@ mod tests {
 
     #[test]
     fn headers_are_compared_by_name_without_case_and_by_value_with() {
-        let headers = parse(r#"{"headers": {"authorization": ["Basic new", "Basic old"], "x-key": ["k"]}}"#).ok().unwrap();
+        let headers =
+            Headers::parse(r#"{"headers": {"authorization": ["Basic new", "Basic old"], "x-key": ["k"]}}"#).ok().unwrap();
         let cases = [
             (vec![("Authorization", "Basic new"), ("X-Key", "k")], [Match::Present, Match::Present]),
             (vec![("AUTHORIZATION", "Basic old"), ("x-key", "K")], [Match::Older, Match::Different]),
@@ -114,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_secret_that_the_receiver_does_not_understand_is_none() {
-        assert!(parse(r#"{"headers": {}}"#).is_err());
-        assert!(parse(r#"{"headers": {"authorization": "Basic new"}}"#).is_err());
+        assert!(Headers::parse(r#"{"headers": {}}"#).is_err());
+        assert!(Headers::parse(r#"{"headers": {"authorization": "Basic new"}}"#).is_err());
     }
 }
